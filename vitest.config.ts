@@ -1,0 +1,16 @@
+// One run for the whole repository, against the sources: packages that publish a build name it under the other conditions.
+import { defineConfig } from "vitest/config";
+
+const conditions = ["vsync-source", "node", "module", "import", "default"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    globalSetup: ["test/s3-server.ts"],
+    // A test may derive keys (0.3 s each) and start processes, on two cores that other files share.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
