@@ -1,0 +1,176 @@
+// Files and folders that only their owner may read, each written whole: docs/formats.md section 9.
+// Everything here is synchronous, so that Ctrl-C (a JavaScript handler) finds a file wholly old or wholly new
+// and no temporary file beside it.
+
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { CliError } from "../cli-error.ts";
+
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+const OTHERS = 0o077;
+const OTHERS_WRITE = 0o022;
+const MAX_SIZE = 512 * 1024 * 1024;
+
+/** Makes the folder and its missing parents, 0700 whatever the umask; an existing one is narrowed to 0700. */
+export function ensurePrivateDir(path: string): void {
+  const firstMade = mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  if (process.platform === "win32") return;
+  if (firstMade !== undefined) {
+    for (let made = path; made.length >= firstMade.length; made = dirname(made)) chmodSync(made, FOLDER_MODE);
+    syncDir(dirname(firstMade));
+  } else if ((statSync(path).mode & OTHERS) !== 0) {
+    chmodSync(path, FOLDER_MODE);
+  }
+}
+
+/**
+ * Writes the whole file or nothing: temporary file beside it, fsync, rename, fsync of the folder. The folder
+ * must exist. What the path named before, a symbolic link included, is replaced and never followed.
+ */
+export function writePrivateFile(path: string, bytes: Uint8Array | string): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  try {
+    writeNewFile(temporary, bytes);
+    renameSync(temporary, path);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+  syncDir(dirname(path));
+}
+
+/** Writes a file that must not exist yet (EEXIST otherwise, for a dangling link too), 0600 and fsynced. */
+export function createPrivateFile(path: string, bytes: Uint8Array | string): void {
+  writeNewFile(path, bytes);
+  syncDir(dirname(path));
+}
+
+/**
+ * The bytes of a private file, or null when there is none. Refuses, with the command that mends it, what
+ * somebody else could have read or written: secrets live in these files.
+ */
+export function readPrivateFile(path: string): Buffer | null {
+  const file = openToRead(path);
+  if (file === null) return null;
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) {
+      throw new CliError(
+        "LOCAL_IO",
+        `${path} is not a regular file`,
+        `look at it (ls -ld ${path}) and move it away`,
+      );
+    }
+    if (found.size > MAX_SIZE) {
+      throw new CliError(
+        "LOCAL_IO",
+        `${path} is ${found.size} bytes; no file of vsync is`,
+        `move it away: ${path}`,
+      );
+    }
+    if (process.platform !== "win32") {
+      checkPrivate(path, found, OTHERS, "600");
+      checkPrivate(dirname(path), statSync(dirname(path)), OTHERS_WRITE, "700");
+    }
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Removes a file; it is fine when there is none. */
+export function removePrivateFile(path: string): void {
+  if (removeIfThere(path)) syncDir(dirname(path));
+}
+
+/** Makes renames and new names in a folder durable. Windows cannot open folders and does not need it. */
+export function syncDir(path: string): void {
+  if (process.platform === "win32") return;
+  const folder = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function writeNewFile(path: string, bytes: Uint8Array | string): void {
+  const file = openSync(path, "wx", FILE_MODE);
+  try {
+    fchmodSync(file, FILE_MODE); // an odd umask may have taken the owner's bits
+    writeFileSync(file, bytes);
+    fsyncSync(file);
+  } catch (error) {
+    removeIfThere(path);
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+// O_NONBLOCK: opening a FIFO put in the file's place would otherwise wait for its writer forever.
+function openToRead(path: string): number | null {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  try {
+    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return null;
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+      const hint = `look where it points (ls -l ${path}), then put a regular file of mode 0600 in its place`;
+      throw new CliError("LOCAL_IO", `${path} is a symbolic link; vsync follows none to a secret`, hint);
+    }
+    throw error;
+  }
+}
+
+function checkPrivate(
+  path: string,
+  found: { mode: number; uid: number },
+  forbidden: number,
+  wanted: string,
+): void {
+  const me = process.geteuid?.() ?? found.uid;
+  if (found.uid !== me) {
+    const hint = `look at what is in it; if it is yours: sudo chown ${me} ${path}`;
+    throw new CliError("LOCAL_IO", `${path} belongs to another user (uid ${found.uid})`, hint);
+  }
+  if ((found.mode & forbidden) !== 0) {
+    const mode = (found.mode & 0o777).toString(8).padStart(4, "0");
+    throw new CliError(
+      "LOCAL_IO",
+      `${path} is open to other users (mode ${mode})`,
+      `chmod ${wanted} ${path}`,
+    );
+  }
+}
+
+function removeIfThere(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,43 @@
+// Passphrases as private files, for machines without a keychain and only when VSYNC_KEYSTORE=file:<folder> says so.
+
+import { isAbsolute, join } from "node:path";
+import { CliError } from "../cli-error.ts";
+import {
+  ensurePrivateDir,
+  readPrivateFile,
+  removePrivateFile,
+  writePrivateFile,
+} from "../config/private-file.ts";
+import type { Host } from "../host.ts";
+import type { Keystore } from "./keystore.ts";
+
+export function openFileKeystore(host: Host, setting: string): Keystore {
+  const folder = folderOf(host, setting);
+  const fileOf = (account: string): string => join(folder, encodeURIComponent(account));
+  return {
+    kind: "file",
+    description: `the file keystore ${folder}`,
+    get: async (account) => readPrivateFile(fileOf(account))?.toString("utf8") ?? null,
+    async set(account, secret) {
+      ensurePrivateDir(folder);
+      writePrivateFile(fileOf(account), secret);
+    },
+    async delete(account) {
+      const there = readPrivateFile(fileOf(account)) !== null;
+      removePrivateFile(fileOf(account));
+      return there;
+    },
+  };
+}
+
+function folderOf(host: Host, setting: string): string {
+  const folder = setting.startsWith("file:")
+    ? setting.slice("file:".length).replace(/^~(?=\/)/, host.homedir)
+    : "";
+  if (isAbsolute(folder)) return folder;
+  throw new CliError(
+    "INPUT",
+    `VSYNC_KEYSTORE is "${setting}"; it takes file:<absolute folder>`,
+    `VSYNC_KEYSTORE=file:${join(host.homedir, ".vsync-keys")}, or unset it to use the keychain`,
+  );
+}
