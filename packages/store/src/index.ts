@@ -1,0 +1,16 @@
+// Objects in a bucket: an S3 server or a folder, behind one interface (docs/formats.md section 10).
+
+export {
+  type ListedObject,
+  type ObjectInfo,
+  type ObjectStore,
+  type ReadOptions,
+  type RequestOptions,
+  StoreError,
+  type StoreErrorCode,
+  type StoreErrorDetails,
+  type StoredObject,
+  type WriteOptions,
+  type WrittenObject,
+} from "./object-store.ts";
+export { openStore, type StoreLocation, type StoreOptions } from "./open-store.ts";
