@@ -1,0 +1,83 @@
+import { pbkdf2Sync } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { fromBase64, toHex } from "../src/encoding.ts";
+import { BundleCorruptError } from "../src/errors.ts";
+import {
+  checkKdf,
+  deriveKeys,
+  deriveMaster,
+  generatePassphrase,
+  generateSalt,
+  passphraseProblem,
+} from "../src/key.ts";
+import { formatTimestamp, nextTimestamp, parseTimestamp } from "../src/timestamp.ts";
+
+test("the salt is the text itself, never decoded, and nothing is normalised or trimmed", async () => {
+  const salt = "c2FsdHNhbHRzYWx0";
+  for (const passphrase of ["plain passphrase", " spaced ", "e\u0301", "\u00e9", "😀"]) {
+    const expected = pbkdf2Sync(
+      Buffer.from(passphrase, "utf8"),
+      Buffer.from(salt, "ascii"),
+      100_000,
+      32,
+      "sha256",
+    );
+    expect(toHex(await deriveMaster(passphrase, salt, 100_000))).toBe(expected.toString("hex"));
+  }
+});
+
+test("the three keys differ", async () => {
+  const { master, sealKey, chainKey } = await deriveKeys("a passphrase", "saltsalt", 100_000);
+  expect(new Set([master, sealKey, chainKey].map(toHex)).size).toBe(3);
+});
+
+test.each([0, 1, 99_999, 10_000_001, 1e9, Number.NaN, 600_000.5, "600000" as unknown as number])(
+  "%s iterations are refused before any work",
+  (iterations) => expect(() => checkKdf("saltsalt", iterations)).toThrow(BundleCorruptError),
+);
+
+test("a salt is measured in bytes of UTF-8", () => {
+  expect(() => checkKdf("saltsal", 600_000)).toThrow(BundleCorruptError);
+  expect(() => checkKdf("éééé", 600_000)).not.toThrow();
+});
+
+test("generated secrets have their documented shape", () => {
+  expect(fromBase64(generatePassphrase())).toHaveLength(32);
+  expect(generateSalt()).toMatch(/^[A-Za-z0-9_-]{24}$/);
+});
+
+describe("a new passphrase", () => {
+  const rules = { chosen: true, iterations: 600_000 };
+  test("is taken", () => expect(passphraseProblem("correct horse", rules)).toBeNull());
+  test.each([
+    ["too short", "elevenchars"],
+    ["characters and not code units count", "😀😀😀😀😀😀"],
+    ["NUL", "twelve\0characters"],
+    ["lone surrogate", "twelve characters \ud800"],
+    ["white space at the end", "twelve characters "],
+    ["white space at the start", "\u00a0twelve characters"],
+  ])("is refused: %s", (_why, passphrase) => expect(passphraseProblem(passphrase, rules)).not.toBeNull());
+  test("is refused when it is the one in force", () => {
+    expect(passphraseProblem("correct horse", { ...rules, inForce: "correct horse" })).not.toBeNull();
+  });
+  test("below 600,000 iterations has to be a generated one", () => {
+    expect(passphraseProblem("correct horse", { chosen: true, iterations: 100_000 })).not.toBeNull();
+    expect(passphraseProblem(generatePassphrase(), { chosen: false, iterations: 100_000 })).toBeNull();
+  });
+});
+
+describe("version timestamps", () => {
+  test("come back", () =>
+    expect(formatTimestamp(parseTimestamp("20260228-235959")!)).toBe("20260228-235959"));
+  test("never stand still or go back", () => {
+    const now = parseTimestamp("20260101-000000")!;
+    expect(nextTimestamp(now, null)).toBe("20260101-000000");
+    expect(nextTimestamp(now, "20251231-235959")).toBe("20260101-000000");
+    expect(nextTimestamp(now, "20260101-000000")).toBe("20260101-000001");
+    expect(nextTimestamp(now, "20261231-235959")).toBe("20270101-000000");
+  });
+  test.each(["", "20260101", "20260101-0000000", "20260101T000000", "٢٠٢٦٠١٠١-000000", "20260101-000000\n"])(
+    "%j is none",
+    (text) => expect(parseTimestamp(text)).toBeNull(),
+  );
+});
