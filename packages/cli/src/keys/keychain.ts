@@ -1,26 +1,89 @@
 // Passphrases in the operating system's keychain, service `tools.vsync`: docs/formats.md section 9.
 
 import { createRequire } from "node:module";
+import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
 import type { Keystore } from "./keystore.ts";
 
 type Keyring = typeof import("@napi-rs/keyring");
+type Entry = InstanceType<Keyring["AsyncEntry"]>;
+type Trouble = "locked" | "absent" | "refused";
 
 const SERVICE = "tools.vsync";
+// A desktop may be asking somebody to unlock it; nobody waits longer than this for somebody who is not there.
+const PATIENCE_MS = 50_000;
 
 export function openKeychain(host: Host): Keystore {
-  const entry = (account: string): InstanceType<Keyring["AsyncEntry"]> => {
-    // Native, and needed by few runs: loaded here and not at start.
-    const { AsyncEntry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
-    // Never the kernel keyring, which a reboot empties.
-    const options = host.platform === "linux" ? { linux: { store: "secret-service" as const } } : undefined;
-    return new AsyncEntry(SERVICE, account, options);
+  const description = NAMES[host.platform] ?? "the keychain";
+  const use = async <T>(account: string, action: (entry: Entry) => Promise<T>): Promise<T> => {
+    try {
+      return await soon(action(openEntry(host, account)));
+    } catch (error) {
+      throw keychainError(host, description, error);
+    }
   };
   return {
     kind: "keychain",
-    description: "the keychain",
-    get: async (account) => await entry(account).getPassword(),
-    set: async (account, secret) => await entry(account).setPassword(secret),
-    delete: async (account) => await entry(account).deleteCredential(),
+    description,
+    get: (account) => use(account, (entry) => entry.getPassword()),
+    set: (account, secret) => use(account, (entry) => entry.setPassword(secret)),
+    delete: (account) => use(account, (entry) => entry.deleteCredential()),
   };
+}
+
+const NAMES: Partial<Record<NodeJS.Platform, string>> = {
+  linux: "the Secret Service",
+  darwin: "the macOS keychain",
+  win32: "the Windows credential manager",
+};
+
+function openEntry(host: Host, account: string): Entry {
+  // Native, and needed by few runs: loaded here and not at start.
+  const { AsyncEntry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
+  // The Secret Service by name: left to itself the library may take the kernel keyring, which a reboot empties.
+  const options = host.platform === "linux" ? { linux: { store: "secret-service" as const } } : undefined;
+  return new AsyncEntry(SERVICE, account, options);
+}
+
+async function soon<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the unlock prompt was not answered")), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([answer, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// The library has one error code for everything; only its text, that of the system's own, tells them apart.
+const SIGNS: readonly (readonly [RegExp, Trouble])[] = [
+  [
+    /locked|prompt (was |)(dismissed|not answered)|before prompt completed|interaction is not allowed/i,
+    "locked",
+  ],
+  [/denied|rejected|not correct|cancell?ed|not permitted|policy/i, "refused"],
+];
+
+function keychainError(host: Host, description: string, error: unknown): CliError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const trouble = SIGNS.find(([sign]) => sign.test(reason))?.[1] ?? "absent";
+  const message = {
+    locked: `${description} is locked and was not unlocked`,
+    refused: `${description} refused vsync's request`,
+    absent: `there is no keychain to use here (${description} does not answer)`,
+  }[trouble];
+  const unlock =
+    host.platform === "darwin" ? "security unlock-keychain" : "log in to the desktop, or unlock the keyring";
+  const first = {
+    locked: `unlock it (${unlock}) and run the same command again`,
+    refused: "allow vsync (node) to use it and run the same command again",
+    absent: host.platform === "linux" ? "start one (gnome-keyring or KWallet, in a D-Bus session)" : "",
+  }[trouble];
+  const otherwise =
+    "without a keychain: VSYNC_PASSPHRASE_FILE=<path> or VSYNC_PASSPHRASE, or VSYNC_KEYSTORE=file:<folder> for private files";
+  return new CliError("LOCAL_IO", `${message}: ${reason}`, [first, otherwise].filter(Boolean).join("; "), {
+    cause: error,
+  });
 }

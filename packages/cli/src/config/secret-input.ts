@@ -1,0 +1,80 @@
+// A secret from a file or from standard input, for every `--...-file <path|->` and every `..._FILE` variable.
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { CliError } from "../cli-error.ts";
+import type { Context } from "../context.ts";
+
+const MAX_SIZE = 64 * 1024;
+
+/**
+ * The text of the file (of standard input for `-`), without white space at its end. `source` names where the
+ * path came from, for messages: `--secret-key-file`, `VSYNC_PASSPHRASE_FILE`.
+ */
+export async function readSecretInput(context: Context, path: string, source: string): Promise<string> {
+  if (path === "-" && context.terminal.interactive) return await context.terminal.askSecret(`${source} -`);
+  const bytes = path === "-" ? await readStdin(context, source) : readSecretFile(context, path, source);
+  const text = decodeUtf8(bytes)?.replace(/[ \t\r\n]+$/, "");
+  if (text) return text;
+  const problem = text === "" ? "is empty" : "is not UTF-8 text";
+  throw new CliError(
+    "INPUT",
+    `${describe(path)} ${problem} (${source})`,
+    `write the secret into it, or correct ${source}`,
+  );
+}
+
+// Links are followed: that is how Kubernetes mounts a secret.
+function readSecretFile({ host, terminal }: Context, path: string, source: string): Uint8Array {
+  const { O_RDONLY, O_NONBLOCK = 0 } = constants;
+  const refuse = (problem: string, hint: string, cause?: unknown): CliError =>
+    new CliError("INPUT", `${path} ${problem} (${source})`, hint, { cause });
+  let file: number;
+  try {
+    file = openSync(resolve(host.cwd, path), O_RDONLY | O_NONBLOCK); // a FIFO must not make us wait
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw refuse("does not exist", `correct ${source}`, error);
+    if (code === "EACCES") throw refuse("may not be read by this user", `ls -l ${path}`, error);
+    throw error;
+  }
+  try {
+    const stat = fstatSync(file);
+    const { mode, size } = stat;
+    if (!stat.isFile()) throw refuse("is not a regular file", `for a pipe use standard input: ${source} -`);
+    if (size > MAX_SIZE) throw refuse(`is ${size} bytes, more than any secret`, `correct ${source}`);
+    if (host.platform !== "win32") {
+      const shown = (mode & 0o777).toString(8).padStart(4, "0");
+      if ((mode & 0o002) !== 0) throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${path}`);
+      if ((mode & 0o044) !== 0)
+        terminal.warn(`${path} can be read by others (mode ${shown}); chmod 600 ${path}`);
+    }
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function readStdin({ host }: Context, source: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of host.stdin) {
+    chunks.push(Buffer.from(chunk));
+    size += chunk.length;
+    if (size > MAX_SIZE)
+      throw new CliError("INPUT", `standard input is more than any secret (${source} -)`, "");
+  }
+  return Buffer.concat(chunks);
+}
+
+function describe(path: string): string {
+  return path === "-" ? "standard input" : path;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
