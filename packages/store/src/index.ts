@@ -6,10 +6,10 @@ export {
   type ObjectStore,
   type ReadOptions,
   type RequestOptions,
+  type StoredObject,
   StoreError,
   type StoreErrorCode,
   type StoreErrorDetails,
-  type StoredObject,
   type WriteOptions,
   type WrittenObject,
 } from "./object-store.ts";

@@ -139,6 +139,7 @@ const METADATA_VALUE = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
 export function checkMetadata(metadata: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(metadata)) {
     if (!METADATA_KEY.test(key)) throw new TypeError(`metadata key ${JSON.stringify(key)} is not [a-z0-9-]+`);
-    if (!METADATA_VALUE.test(value)) throw new TypeError(`the value of metadata ${key} is not printable ASCII`);
+    if (!METADATA_VALUE.test(value))
+      throw new TypeError(`the value of metadata ${key} is not printable ASCII`);
   }
 }

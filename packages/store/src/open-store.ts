@@ -16,7 +16,7 @@ export interface StoreLocation {
 export interface StoreOptions {
   /** Longest wait for a connection, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** Longest wait for the next byte of an answer, in milliseconds. Default 30,000. */
+  /** Longest wait for the next byte of an answer, in milliseconds. Default 20,000. */
   readonly silenceTimeoutMs?: number | undefined;
   /** Folder only: make the bucket's folder (0700) when it is not there, as `init` does. Default: BUCKET_MISSING. */
   readonly createBucket?: boolean | undefined;
