@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { installPackedReader } from "./packed-reader.mjs";
 import { selfSignedCertificate } from "./self-signed-certificate.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -77,7 +78,8 @@ say(indent("config      where the bucket is and how to read it; no use without t
 say(indent("passphrase  opens the vault; no use without the bucket"));
 
 title("An application, in a folder and a process of its own");
-installReader();
+say("    $ npm install @muthuishere/vsync-s3-client");
+installPackedReader(app);
 copyFileSync(join(here, "quickstart-app.mjs"), join(app, "app.mjs"));
 let running = startApplication();
 await running.says(/bytes$/);
@@ -159,27 +161,6 @@ function writeEnv(databaseUrl) {
     'GREETING="one line\nand another"',
   ];
   writeFileSync(join(vault, ".env.demo"), `${lines.join("\n")}\n`, { mode: 0o600 });
-}
-
-/** Installs the library the way it is published: packed, then installed from the package. */
-function installReader() {
-  const packed = join(root, "package");
-  const reader = join(project, "packages/s3-client");
-  run("pnpm", ["pack", "--pack-destination", packed], {
-    cwd: reader,
-    shown: "(pack the library as it would be published)",
-    quiet: true,
-  });
-  const [archive] = readdirSync(packed);
-  writeFileSync(
-    join(app, "package.json"),
-    `${JSON.stringify({ name: "app", private: true, type: "module" })}\n`,
-  );
-  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--silent", join(packed, archive)], {
-    cwd: app,
-    shown: "npm install @muthuishere/vsync-s3-client",
-    quiet: true,
-  });
 }
 
 /** Starts the application with its two inputs and nothing else of vsync's, and shows what it prints. */

@@ -1,0 +1,1 @@
+import "@muthuishere/vsync-s3-client";
