@@ -140,6 +140,8 @@ export function locationProblem(
     return "has a file endpoint that is not file:///absolute/path";
   }
   if (location.bucket === "") return "names no bucket";
+  if (/\p{Surrogate}/u.test(location.bucket + location.prefix))
+    return "has half of a surrogate pair in its bucket or prefix";
   return prefixProblem(location.prefix);
 }
 

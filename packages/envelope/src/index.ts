@@ -1,5 +1,6 @@
 // Everything vsync's formats offer, by name: bytes to values and back, for the writer and the reader alike.
 
+export { hmacSha256, sha256 } from "#native";
 export {
   ARCHIVE_LIMITS,
   type ArchiveLimits,
@@ -76,6 +77,7 @@ export {
   type Metadata,
   type ReceivedManifest,
   readGeneration,
+  readTimestamp,
   sealGrace,
   sealManifest,
   type Verdict,

@@ -116,6 +116,12 @@ export function readGeneration(metadata: Metadata): number | null {
   return GENERATION_FORM.test(gen) && Number.isSafeInteger(generation) ? generation : null;
 }
 
+/** The version that a manifest's body names, or null when it is no version. Not authenticated before the seal is judged. */
+export function readTimestamp(body: Uint8Array): string | null {
+  const text = bodyText(body);
+  return parseTimestamp(text) === null ? null : text;
+}
+
 /** The period's end in a manifest's `grace`, or null: a writer copies grace only before it. */
 export function graceUntil(grace: string): string | null {
   return parseGrace(grace)?.bundle.until ?? null;
