@@ -1,0 +1,69 @@
+// HTTP on Node, Bun and Deno: node:http or node:https, whichever the endpoint needs. The first touch of the global
+// `fetch` costs some 40 ms there, more than a tenth of the key derivation.
+
+import type { Agent, AgentOptions, IncomingMessage } from "node:http";
+import type { VaultConfig } from "@vsync/envelope";
+import type { Bucket } from "./bucket.ts";
+import { connectionFailed } from "./network-failure.ts";
+import {
+  bodyLimit,
+  collectBody,
+  declaredLength,
+  type S3Answer,
+  type S3Request,
+  type Transport,
+} from "./transport.ts";
+
+/** `fetch`, when given, is used instead. */
+export async function openTransport(endpoint: URL, fetch?: typeof globalThis.fetch): Promise<Transport> {
+  if (fetch !== undefined) return (await import("./transport-web.ts")).openTransport(endpoint, fetch);
+  const http = endpoint.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const agent = new http.Agent(agentOptions(http.globalAgent));
+  const connection = {
+    agent,
+    protocol: endpoint.protocol,
+    // URLs write IPv6 addresses in brackets, sockets do not.
+    hostname: endpoint.hostname.replace(/^\[|\]$/g, ""),
+    port: endpoint.port,
+  };
+
+  function send({ method, path, headers, maxBytes, signal }: S3Request): Promise<S3Answer> {
+    return new Promise((resolve, reject) => {
+      const options = { ...connection, method, path, headers: { ...headers, host: endpoint.host }, signal };
+      const outgoing = http.request(options);
+      outgoing.on("response", (incoming) => {
+        readAnswer(incoming, method, maxBytes).then(resolve, (error) => reject(connectionFailed(error)));
+      });
+      outgoing.on("error", (error) => reject(connectionFailed(error)));
+      outgoing.end();
+    });
+  }
+
+  return { send, close: () => agent.destroy() };
+}
+
+export async function openFolder(config: VaultConfig): Promise<Bucket> {
+  return (await import("./folder-node.ts")).openFolder(config);
+}
+
+async function readAnswer(
+  incoming: IncomingMessage,
+  method: S3Request["method"],
+  maxBytes: number,
+): Promise<S3Answer> {
+  const status = incoming.statusCode ?? 0;
+  const headers = new Map<string, string>();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (typeof value === "string") headers.set(name, value);
+  }
+  const declared = method === "HEAD" ? null : declaredLength(headers.get("content-length"));
+  const body = await collectBody(incoming, declared, bodyLimit(status, maxBytes));
+  if (body === null) incoming.destroy();
+  return { status, headers, body, filtered: false };
+}
+
+/** A proxy is used where Node itself uses one: from 24.5 on, with NODE_USE_ENV_PROXY=1. */
+function agentOptions(globalAgent: Agent): AgentOptions {
+  const { proxyEnv } = (globalAgent as { options?: { proxyEnv?: unknown } }).options ?? {};
+  return { keepAlive: true, ...(proxyEnv !== undefined && { proxyEnv }) };
+}
