@@ -16,7 +16,7 @@ import { readRegularFile } from "./regular-file-node.ts";
 const MAX_HEAD_BYTES = 64 * 1024;
 
 export function openFolder(config: VaultConfig): Bucket {
-  const folder = `${fileURLToPath(config.endpoint)}/${config.bucket}`;
+  const folder = bucketFolder(config);
 
   async function read(key: string, maxBytes: number): Promise<FolderObject | null> {
     const path = keyToPath(folder, key);
@@ -44,6 +44,21 @@ export function openFolder(config: VaultConfig): Bucket {
     },
     close: () => {},
   };
+}
+
+function bucketFolder({ endpoint, bucket }: VaultConfig): string {
+  let parent: string | null = null;
+  try {
+    parent = fileURLToPath(endpoint);
+  } catch {
+    // Such as an encoded slash: no folder has that name.
+  }
+  if (parent === null || !/^[^/\\\0]+$/.test(bucket) || /^\.{1,2}$/.test(bucket)) {
+    throw new BundleCorruptError(
+      "VSYNC_CONFIG names a folder bucket that no folder can be; mint it again with `vsync runtime-token`",
+    );
+  }
+  return `${parent}/${bucket}`;
 }
 
 /** A key that is not there, unless it is the bucket that is not. */
