@@ -14,3 +14,4 @@ export {
   type WrittenObject,
 } from "./object-store.ts";
 export { openStore, type StoreLocation, type StoreOptions } from "./open-store.ts";
+export { nameOwnProcess, type ProcessState, stateOfProcess } from "./process-name.ts";
