@@ -1,0 +1,51 @@
+// From the arguments to a command that runs, or to help, or to an error that says what was meant.
+
+import { type Command, CommanderError } from "commander";
+import { CliError } from "./cli-error.ts";
+import type { Context, Flags } from "./context.ts";
+import { buildProgram, flagsOf } from "./program.ts";
+
+/** Reads the command line and runs what it says. `openContext` gets the flags that all commands share. */
+export async function runCommandLine(
+  args: readonly string[],
+  openContext: (flags: Flags) => Context,
+): Promise<void> {
+  const program = buildProgram(async (act) => {
+    const context = openContext(flagsOf(program));
+    const { result, said } = await act(context);
+    context.terminal.finish(result, said);
+  });
+  const help: string[] = [];
+  intercept(program, help);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    const { terminal } = openContext(flagsOf(program));
+    const text = help.join("").trimEnd();
+    if (error.exitCode === 0) return terminal.finish({ help: text }, { out: text });
+    if (text !== "") terminal.note(text);
+    throw usageError(error);
+  }
+}
+
+// Commander would write and exit by itself; each command inherits this only when it is set before it is added.
+function intercept(command: Command, help: string[]): void {
+  const collect = (text: string): void => void help.push(text);
+  command
+    .exitOverride()
+    .configureOutput({ writeOut: collect, writeErr: collect, outputError: () => undefined });
+  for (const child of command.commands) intercept(child, help);
+}
+
+// Its messages read "error: unknown option '--foce'\n(Did you mean --force?)".
+function usageError(error: CommanderError): CliError {
+  if (error.code === "commander.help") return new CliError("USAGE", "no command was given", "vsync --help");
+  const [message = "", suggestion = ""] = error.message.replace(/^error: /, "").split("\n");
+  const meant = /^\(Did you mean (.*)\?\)$/.exec(suggestion)?.[1];
+  return new CliError(
+    "USAGE",
+    message,
+    meant === undefined ? "vsync --help" : `did you mean ${meant}? (vsync --help)`,
+  );
+}

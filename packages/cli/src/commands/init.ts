@@ -1,0 +1,230 @@
+// `vsync init <env>`: passphrase, config, vault folder, ignore rules, and a bucket that has shown what it can do.
+
+import { checkKdf, DEFAULT_ITERATIONS, generateSalt } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
+import { keyAccount } from "../config/paths.ts";
+import type { Context, Said } from "../context.ts";
+import { gitIgnores } from "../identity/git.ts";
+import { checkEnvName, findRepository, type Repository } from "../identity/repository.ts";
+import { holdsVault, probeBucket, refuseOccupied, requireOwnVault, withBucket } from "../setup/bucket.ts";
+import { type Approach, type ApproachFlags, chooseApproach } from "../setup/existing-config.ts";
+import { installEnvironment } from "../setup/install.ts";
+import {
+  chooseLocation,
+  isPlainHttp,
+  type Location,
+  type LocationFlags,
+  locationOf,
+} from "../setup/location.ts";
+import { makeNewKey } from "../setup/new-key.ts";
+import { checkVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
+
+export interface InitInput extends LocationFlags, ApproachFlags {
+  readonly env: string;
+  readonly vaultFolder?: string;
+  readonly takeEnvFile?: boolean;
+  readonly singleWriter?: boolean;
+  readonly audit?: boolean;
+}
+
+export interface InitResult {
+  readonly repo: string;
+  readonly env: string;
+  readonly did: Approach | "take-over" | "nothing (dry run)";
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly vaultFolder: string;
+  readonly iterations: number;
+  readonly singleWriter: boolean;
+  /** Null when the bucket was not probed. */
+  readonly conditionalWrites: boolean | null;
+  /** Where the passphrase is. */
+  readonly passphraseIn: string;
+  /** Name of the root file that went into the vault folder, or null. */
+  readonly tookEnvFile: string | null;
+}
+
+export async function init(context: Context, input: InitInput): Promise<InitResult> {
+  const { host, terminal, flags } = context;
+  const { env } = input;
+  checkEnvName(env);
+  const repository = findRepository(host, flags.repo);
+  const { name: repo } = repository;
+  const before = loadEnvConfig(host, repo, env);
+  const approach = await chooseApproach(context, input, before, `${repo}/${env}`);
+  const kept = approach === "keep" || approach === "edit" ? before : null;
+
+  const location =
+    approach === "keep" && kept !== null
+      ? locationOf(kept)
+      : await chooseLocation(context, input, { repo, env }, kept && locationOf(kept));
+  const folder = checkVaultFolder(
+    repository,
+    input.vaultFolder ?? kept?.files.vaultFolder ?? `infra/vault/${env}`,
+  );
+  const salt = generateSalt((size) => host.random(size));
+  const config = makeConfig(input, location, folder, salt, kept);
+  const takesEnvFile = await decideEnvFile(context, repository, input);
+  const key =
+    kept === null ? await makeNewKey(context, keyAccount(repo, env), config.encryption.iterations) : null;
+  warnAboutEndpoint(context, location);
+
+  const bucket = await withBucket(context, location, async (store) => {
+    terminal.step(1, 3, `reaching ${store.description}`);
+    const occupied = await holdsVault(store, location.prefix);
+    if (kept === null && occupied && !input.takeOver) throw refuseOccupied(env, location, store);
+    if (kept !== null && isElsewhere(location, locationOf(kept))) {
+      await requireOwnVault(context, store, { repo, env }, kept, location.prefix);
+    }
+    if (flags.dryRun) return { occupied, conditionalWrites: null };
+    terminal.step(2, 3, "racing eight writers, to see that only one of them can win");
+    const conditionalWrites = await probeBucket(
+      context,
+      store,
+      location.prefix,
+      config.singleWriter === true,
+    );
+    return { occupied, conditionalWrites };
+  });
+
+  const takesOver = bucket.occupied && input.takeOver === true;
+  if (!flags.dryRun) {
+    terminal.step(3, 3, `writing config, key and ${folder}`);
+    await installEnvironment(context, { repository, env, before, config, key, takesEnvFile }, async () => {
+      if (!takesOver) return;
+      const { takeOver } = await import("../vault/take-over.ts");
+      await takeOver(context, env);
+    });
+    warnAboutIgnore(context, repository, folder, env);
+  }
+  return {
+    repo,
+    env,
+    did: flags.dryRun ? "nothing (dry run)" : takesOver ? "take-over" : approach,
+    endpoint: location.endpoint,
+    bucket: location.bucket,
+    prefix: location.prefix,
+    vaultFolder: folder,
+    iterations: config.encryption.iterations,
+    singleWriter: config.singleWriter === true,
+    conditionalWrites: bucket.conditionalWrites,
+    passphraseIn: key?.place ?? "as before",
+    tookEnvFile: takesEnvFile ? `.env.${env}` : null,
+  };
+}
+
+export function describeInit(result: InitResult): Said {
+  const { repo, env, did, vaultFolder, passphraseIn } = result;
+  const where = `${result.endpoint}/${result.bucket}/${result.prefix}`;
+  if (did === "nothing (dry run)")
+    return { notes: [`would set up ${repo}/${env} in ${where}, vault folder ${vaultFolder}`] };
+  const notes = [
+    `${DONE[did]} ${repo}/${env}: ${where}`,
+    `vault folder  ${vaultFolder}`,
+    `passphrase    ${passphraseIn}`,
+  ];
+  if (result.tookEnvFile !== null) {
+    notes.push(
+      `moved         ${result.tookEnvFile} into the vault folder (if it was ever committed, git's history still has it)`,
+    );
+  }
+  if (result.singleWriter) notes.push("single writer: only one person at a time may push");
+  notes.push(
+    did === "take-over"
+      ? "old tokens and shares are dead; hand out new ones"
+      : `next: put secrets into ${vaultFolder}, then: vsync push ${env}`,
+  );
+  return { notes };
+}
+
+const DONE: Readonly<Record<Approach | "take-over", string>> = {
+  create: "set up",
+  keep: "kept",
+  edit: "changed",
+  overwrite: "set up anew",
+  "take-over": "took over",
+};
+
+function makeConfig(
+  { singleWriter, audit, iterations = DEFAULT_ITERATIONS }: InitInput,
+  location: Location,
+  vaultFolder: string,
+  salt: string,
+  kept: EnvConfig | null,
+): EnvConfig {
+  const { prefix, initProfile, ...s3 } = location;
+  return {
+    ...kept,
+    version: 1,
+    s3: { ...s3, useSsl: location.endpoint.startsWith("https:") },
+    encryption: kept?.encryption ?? checkedEncryption(salt, iterations),
+    prefix,
+    files: { vaultFolder },
+    audit: { enabled: audit === false ? false : (kept?.audit.enabled ?? true) },
+    ...(singleWriter && { singleWriter }),
+    ...(initProfile !== undefined && { initProfile }),
+  };
+}
+
+function checkedEncryption(salt: string, iterations: number): EnvConfig["encryption"] {
+  try {
+    checkKdf(salt, iterations);
+  } catch (error) {
+    throw new CliError(
+      "INPUT",
+      (error as Error).message,
+      "give --iterations 600000, or 100000 for runtimes that refuse more",
+      {
+        cause: error,
+      },
+    );
+  }
+  return { salt, iterations };
+}
+
+async function decideEnvFile(
+  { terminal }: Context,
+  repository: Repository,
+  input: InitInput,
+): Promise<boolean> {
+  const file = `.env.${input.env}`;
+  if (hasRootEnvFile(repository, input.env)) {
+    return (
+      input.takeEnvFile ??
+      (terminal.interactive && (await terminal.confirm(`Move ${file} into the vault folder?`)))
+    );
+  }
+  if (!input.takeEnvFile) return false;
+  throw new CliError(
+    "INPUT",
+    `there is no regular file ${file} in ${repository.root}`,
+    "leave out --take-env-file",
+  );
+}
+
+function isElsewhere(a: Location, b: Location): boolean {
+  return a.endpoint !== b.endpoint || a.bucket !== b.bucket || a.prefix !== b.prefix;
+}
+
+function warnAboutEndpoint({ terminal }: Context, { endpoint }: Location): void {
+  if (isPlainHttp(endpoint)) {
+    terminal.warn(
+      `${endpoint} is not encrypted on the way: others on the network see when, what and how much is fetched, and can change or withhold it (never read it); use https://`,
+    );
+  }
+}
+
+function warnAboutIgnore(
+  { host, terminal }: Context,
+  { root }: Repository,
+  folder: string,
+  env: string,
+): void {
+  if (gitIgnores(host, root, `${folder}/.env.${env}`) === false) {
+    terminal.warn(
+      `${folder} is not ignored by git: secrets could be committed; see why with: git check-ignore -v ${folder}/.env.${env}`,
+    );
+  }
+}

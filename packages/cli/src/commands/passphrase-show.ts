@@ -1,0 +1,60 @@
+// `vsync passphrase show <env>`: the string that an application gets as VSYNC_PASSPHRASE. Only to somebody who is
+// there and was asked, or into a private file.
+
+import { resolve } from "node:path";
+import { CliError } from "../cli-error.ts";
+import { requireEnvConfig } from "../config/env-config.ts";
+import { createPrivateFile } from "../config/private-file.ts";
+import type { Context, Said } from "../context.ts";
+import { checkEnvName, findRepository } from "../identity/repository.ts";
+import { requirePassphrase } from "../keys/passphrase.ts";
+
+export interface PassphraseShowInput {
+  readonly env: string;
+  readonly out?: string;
+}
+
+export type PassphraseShowResult = { readonly passphrase: string } | { readonly out: string };
+
+export async function passphraseShow(
+  context: Context,
+  { env, out }: PassphraseShowInput,
+): Promise<PassphraseShowResult> {
+  const { host, terminal, flags } = context;
+  checkEnvName(env);
+  const { name: repo } = findRepository(host, flags.repo);
+  requireEnvConfig(host, repo, env);
+  if (out === undefined && !terminal.interactive) {
+    throw new CliError(
+      "INPUT",
+      "a passphrase is shown only on a terminal, to somebody who was asked",
+      `write it to a new private file: vsync passphrase show ${env} --out <file>`,
+    );
+  }
+  const { text } = await requirePassphrase(context, repo, env);
+  if (out === undefined) {
+    const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
+    if (await terminal.confirm(asked)) return { passphrase: text };
+    throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
+  }
+  if (!flags.dryRun) writeNew(resolve(host.cwd, out), text);
+  return { out };
+}
+
+export function describePassphraseShow(result: PassphraseShowResult): Said {
+  if ("passphrase" in result) return { out: result.passphrase };
+  return {
+    notes: [`wrote the passphrase to ${result.out} (mode 0600); keep it away from the runtime token`],
+  };
+}
+
+function writeNew(path: string, text: string): void {
+  try {
+    createPrivateFile(path, text);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    throw new CliError("INPUT", `${path} exists already`, "give --out a new name, or remove that file", {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,165 @@
+// Every command line vsync understands. A command's module is loaded only when it runs.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Context, Flags, Said } from "./context.ts";
+
+/** Runs a command and gives what it returned and what there is to say about it. */
+export type Act = (context: Context) => Promise<{ result: unknown; said: Said }>;
+
+/** Declares all commands; each hands the work it stands for to `execute`. */
+export function buildProgram(execute: (act: Act) => Promise<void>): Command {
+  const program = new Command("vsync")
+    .description("A team's secrets in its own bucket, end-to-end encrypted, with no server to run.")
+    .option("--json", "print one JSON document on stdout, for failures too")
+    .option("--quiet", "say nothing but errors and warnings")
+    .option("--no-input", "never ask; a missing answer is an error")
+    .option("--yes", "answer every confirmation with yes")
+    .option("--dry-run", "show what would change and change nothing")
+    .option("--repo <name>", "the repository's name, when neither .vsync nor git's origin gives it")
+    .helpOption("-h, --help", "show help for a command")
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .addHelpText(
+      "after",
+      "\nvsync --version prints the version. Documentation: https://github.com/muthuishere/vsync",
+    );
+  declareInit(program, execute);
+  declarePush(program, execute);
+  declarePull(program, execute);
+  declareRuntimeToken(program, execute);
+  declarePassphrase(program, execute);
+  return program;
+}
+
+/** The flags all commands share, as far as the command line has been read. */
+export function flagsOf(program: Command): Flags {
+  const { json, quiet, input, yes, dryRun, repo } = program.opts();
+  return {
+    json: json === true,
+    quiet: quiet === true,
+    noInput: input === false,
+    yes: yes === true,
+    dryRun: dryRun === true,
+    ...(typeof repo === "string" && { repo }),
+  };
+}
+
+type Execute = (act: Act) => Promise<void>;
+
+function declareInit(program: Command, execute: Execute): void {
+  program
+    .command("init <env>")
+    .description("set up an environment: passphrase, config, vault folder, bucket")
+    .option("--profile <name>", "take endpoint, bucket and credentials from a stored profile")
+    .option("--endpoint <url>", "https://..., http://... or file:///folder (which needs no account)")
+    .option("--bucket <name>", "the bucket; with file:// a folder in it")
+    .option("--region <name>", "the bucket's region (or AWS_REGION; default us-east-1)")
+    .option("--prefix <path>", "where in the bucket; <env>/ is added (default: the repository's name)")
+    .option("--access-key <id>", "access key id (or AWS_ACCESS_KEY_ID)")
+    .option("--secret-key-file <path>", "file with the secret key, - for stdin (or AWS_SECRET_ACCESS_KEY)")
+    .option("--vault-folder <path>", "the folder of secrets (default: infra/vault/<env>)")
+    .option("--take-env-file", "move the root's .env.<env> into the vault folder")
+    .option("--iterations <n>", "PBKDF2 iterations, 100000 or more (default 600000)", wholeNumber)
+    .option(
+      "--single-writer",
+      "accept a server without conditional writes: one writer at a time, on your word",
+    )
+    .option(
+      "--take-over",
+      "replace a vault that this machine has no passphrase for; old tokens and shares die",
+    )
+    .option("--no-audit", "keep no audit log for this environment")
+    .addOption(new Option("--keep", "environment exists: leave its config").conflicts(["edit", "overwrite"]))
+    .addOption(
+      new Option("--edit", "environment exists: change what is given, keep its key").conflicts("overwrite"),
+    )
+    .option("--overwrite", "environment exists: start anew with a fresh passphrase")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { init, describeInit } = await import("./commands/init.ts");
+        const result = await init(context, { env, ...options });
+        return { result, said: describeInit(result) };
+      }),
+    );
+}
+
+function declarePush(program: Command, execute: Execute): void {
+  audited(program.command("push <env>").description("publish the vault folder to the bucket"))
+    .option("--force", "publish over what somebody else published since; history keeps both")
+    .option("--recreate", "publish although the manifest was deleted from the bucket")
+    .option("--accept-rollback", "go on although the bucket is older than what was seen before")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { push, describePush } = await import("./commands/push.ts");
+        const result = await push(context, { env, ...options });
+        return { result, said: describePush(result) };
+      }),
+    );
+}
+
+function declarePull(program: Command, execute: Execute): void {
+  audited(program.command("pull <env>").description("bring the bucket's vault into the vault folder"))
+    .option("--force", "discard local edits")
+    .option("--backup", "keep local edits, encrypted, before they are replaced")
+    .option("--version <timestamp>", "an older version: YYYYMMDD-HHmmss")
+    .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
+    .option("--accept-rollback", "go on although the bucket is older than what was seen before")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { pull, describePull } = await import("./commands/pull.ts");
+        const result = await pull(context, { env, ...options });
+        return { result, said: describePull(result) };
+      }),
+    );
+}
+
+function declareRuntimeToken(program: Command, execute: Execute): void {
+  const formats = new Option("--format <name>", "what to print it for");
+  audited(program.command("runtime-token <env>").description("print VSYNC_CONFIG for an application"))
+    .option("--access-key <id>", "a read-only key for the application instead of yours")
+    .option("--secret-key-file <path>", "file with that key's secret, - for stdin")
+    .option("--no-validate", "do not ask the bucket, for work offline")
+    .addOption(formats.choices(["env", "k8s", "compose", "github", "systemd"]))
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { runtimeToken, describeRuntimeToken } = await import("./commands/runtime-token.ts");
+        const result = await runtimeToken(context, { env, ...options });
+        return { result, said: describeRuntimeToken(result) };
+      }),
+    );
+}
+
+function declarePassphrase(program: Command, execute: Execute): void {
+  const group = program
+    .command("passphrase")
+    .description("the string an application gets as VSYNC_PASSPHRASE");
+  group
+    .command("show <env>")
+    .description("show it on the terminal, after a question, or write it to a file")
+    .option("--out <file>", "write it to a new file of mode 0600 instead")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { passphraseShow, describePassphraseShow } = await import("./commands/passphrase-show.ts");
+        const result = await passphraseShow(context, { env, ...options });
+        return { result, said: describePassphraseShow(result) };
+      }),
+    );
+}
+
+/** The options of every command that leaves a row in the audit log. */
+function audited(command: Command): Command {
+  return command
+    .option("--note <text>", "a note for the audit log")
+    .option("--meta <key=value>", "more for the audit log; may be given several times", addPair, {})
+    .option("--no-audit", "leave no row in the audit log");
+}
+
+function addPair(pair: string, pairs: Readonly<Record<string, string>>): Record<string, string> {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError("It takes key=value.");
+  return Object.fromEntries([...Object.entries(pairs), [key, value]]);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
+  return Number(text);
+}

@@ -1,0 +1,109 @@
+// The part of `init` that changes this machine: all of it, or none.
+
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { formatTimestamp } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
+import { envConfigPath, envStateFolder } from "../config/paths.ts";
+import { removePrivateFile, syncDir } from "../config/private-file.ts";
+import type { Context } from "../context.ts";
+import type { Host } from "../host.ts";
+import { type Repository, recordOrigin } from "../identity/repository.ts";
+import { acquireLock } from "../vault/lock.ts";
+import { statePaths } from "../vault/state-paths.ts";
+import type { NewKey } from "./new-key.ts";
+import {
+  addIgnoreRules,
+  makeVaultFolder,
+  removeRootEnvFile,
+  takeEnvFile,
+  type Undo,
+  writeVsyncFile,
+} from "./repository-files.ts";
+
+export interface Installation {
+  readonly repository: Repository;
+  readonly env: string;
+  readonly before: EnvConfig | null;
+  readonly config: EnvConfig;
+  /** Null: the environment keeps its key, and with it its state. */
+  readonly key: NewKey | null;
+  readonly takesEnvFile: boolean;
+}
+
+/** Installs, then runs `last`; whatever fails, everything is put back as it was. */
+export async function installEnvironment(
+  { host }: Context,
+  { repository, env, before, config, key, takesEnvFile }: Installation,
+  last: () => Promise<void>,
+): Promise<void> {
+  const { root, name } = repository;
+  const { vaultFolder } = config.files;
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    undo.push(makeVaultFolder(root, vaultFolder));
+    undo.push(addIgnoreRules(host, repository, vaultFolder, env));
+    undo.push(writeVsyncFile(repository));
+    if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
+    recordOrigin(host, repository);
+    if (key !== null) {
+      undo.push(await key.store());
+      undo.push(putStateAside(host, name, env));
+    }
+    undo.push(replaceConfig(host, name, env, before, config));
+    await last();
+  } catch (error) {
+    await takeBack(undo, error);
+  }
+  if (takesEnvFile) removeOriginal(repository, env);
+}
+
+async function takeBack(undo: readonly (() => void | Promise<void>)[], error: unknown): Promise<never> {
+  // A publish that may have landed is under the new key: that one has to stay.
+  if (error instanceof CliError && error.code === "OUTCOME_UNKNOWN") throw error;
+  for (const step of undo.toReversed()) await step();
+  throw error;
+}
+
+function replaceConfig(
+  host: Host,
+  repo: string,
+  env: string,
+  before: EnvConfig | null,
+  config: EnvConfig,
+): Undo {
+  saveEnvConfig(host, repo, env, config);
+  return () => {
+    if (before === null) removePrivateFile(envConfigPath(host, repo, env));
+    else saveEnvConfig(host, repo, env, before);
+  };
+}
+
+// What is remembered of a vault under the old key must not be held against the new one; its backups are kept beside it.
+function putStateAside(host: Host, repo: string, env: string): Undo {
+  const folder = envStateFolder(host, repo, env);
+  if (!existsSync(folder)) return () => undefined;
+  const { lock } = statePaths(folder);
+  acquireLock(lock); // throws when another vsync is at work in it; moves away with the folder
+  const aside = `${folder}.replaced-${formatTimestamp(host.now())}`;
+  renameSync(folder, aside);
+  rmSync(join(aside, "lock"), { force: true });
+  syncDir(dirname(folder));
+  return () => {
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(aside, folder);
+    syncDir(dirname(folder));
+  };
+}
+
+function removeOriginal(repository: Repository, env: string): void {
+  try {
+    removeRootEnvFile(repository, env);
+  } catch (error) {
+    const path = join(repository.root, `.env.${env}`);
+    throw new CliError("PARTIAL", `all is set up, but ${path} could not be removed`, `rm ${path}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,186 @@
+// Where an environment's bucket is and what opens it: from flags, a profile, variables, or by asking.
+
+import { locationProblem } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import type { EnvConfig } from "../config/env-config.ts";
+import { listProfiles, loadProfile } from "../config/profiles.ts";
+import { readSecretInput } from "../config/secret-input.ts";
+import type { Context } from "../context.ts";
+
+export interface Location {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** The environment's: ends in `/`. */
+  readonly prefix: string;
+  readonly initProfile?: string;
+}
+
+/** What the command line says about it. */
+export interface LocationFlags {
+  readonly profile?: string;
+  readonly endpoint?: string;
+  readonly bucket?: string;
+  readonly region?: string;
+  readonly prefix?: string;
+  readonly accessKey?: string;
+  readonly secretKeyFile?: string;
+}
+
+/** Each answer comes from the first that has it: flag, profile, `before` (a config that is edited), variable, question. */
+export async function chooseLocation(
+  context: Context,
+  flags: LocationFlags,
+  names: { readonly repo: string; readonly env: string },
+  before: Location | null,
+): Promise<Location> {
+  const profile = flags.profile === undefined ? null : requireProfile(context, flags.profile);
+  const known = profile ?? before;
+  const endpoint = (flags.endpoint ?? known?.endpoint ?? (await askEndpoint(context))).replace(
+    /(?<=[^/])\/+$/,
+    "",
+  );
+  const bucket = flags.bucket ?? known?.bucket ?? (await answer(context, "Bucket", "--bucket <name>"));
+  const basePrefix = flags.prefix ?? profile?.prefix;
+  const prefix =
+    basePrefix === undefined && before !== null
+      ? before.prefix
+      : environmentPrefix(basePrefix ?? names.repo, names.env);
+  checkLocation({ endpoint, bucket, prefix });
+  const region = flags.region ?? known?.region ?? defaultRegion(context, endpoint);
+  const credentials = endpoint.startsWith("file:")
+    ? NO_CREDENTIALS
+    : await chooseCredentials(context, flags, known);
+  const initProfile = flags.profile ?? before?.initProfile;
+  return {
+    endpoint,
+    region,
+    bucket,
+    ...credentials,
+    prefix,
+    ...(initProfile !== undefined && { initProfile }),
+  };
+}
+
+/** The location in a config. */
+export function locationOf({ s3, prefix, initProfile }: EnvConfig): Location {
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = s3;
+  const credentials = { accessKeyId, secretAccessKey };
+  return {
+    endpoint,
+    region,
+    bucket,
+    ...credentials,
+    prefix,
+    ...(initProfile !== undefined && { initProfile }),
+  };
+}
+
+/** Whether what travels to this endpoint can be read on the way. */
+export function isPlainHttp(endpoint: string): boolean {
+  if (!/^http:/i.test(endpoint)) return false;
+  const { hostname } = new URL(endpoint);
+  return !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+const NO_CREDENTIALS: Credentials = { accessKeyId: "", secretAccessKey: "" };
+
+function requireProfile(context: Context, name: string): NonNullable<ReturnType<typeof loadProfile>> {
+  const profile = loadProfile(context.host, name);
+  if (profile !== null) return profile;
+  const known = listProfiles(context.host).join(", ") || "none yet";
+  throw new CliError(
+    "INPUT",
+    `there is no profile "${name}" (there are: ${known})`,
+    `vsync profile add ${name}`,
+  );
+}
+
+async function askEndpoint(context: Context): Promise<string> {
+  return await answer(
+    context,
+    "Endpoint (https://..., or file:///folder)",
+    "--endpoint <url> or --profile <name>",
+  );
+}
+
+async function answer({ terminal }: Context, question: string, flag: string): Promise<string> {
+  if (!terminal.interactive) throw missing(question.replace(/ \(.*/, "").toLowerCase(), flag);
+  return await terminal.ask(question, {
+    problem: (text) => (text.trim() === "" ? "an answer is needed" : null),
+  });
+}
+
+// A region that AWS's own endpoints name, else the variables of AWS's tools, else what every other server accepts.
+function defaultRegion({ host }: Context, endpoint: string): string {
+  if (endpoint.startsWith("file:")) return "";
+  const named = /^https:\/\/s3[.-](?:dualstack\.)?([a-z0-9-]+)\.amazonaws\.com/.exec(endpoint)?.[1];
+  return named ?? (host.env.AWS_REGION || host.env.AWS_DEFAULT_REGION || "us-east-1");
+}
+
+async function chooseCredentials(
+  context: Context,
+  flags: LocationFlags,
+  known: Credentials | null,
+): Promise<Credentials> {
+  const { env } = context.host;
+  const accessKeyId =
+    flags.accessKey ||
+    known?.accessKeyId ||
+    env.AWS_ACCESS_KEY_ID ||
+    (await answer(context, "Access key id", "--access-key <id> or AWS_ACCESS_KEY_ID"));
+  return { accessKeyId, secretAccessKey: await chooseSecret(context, flags, known, accessKeyId) };
+}
+
+async function chooseSecret(
+  context: Context,
+  flags: LocationFlags,
+  known: Credentials | null,
+  accessKeyId: string,
+): Promise<string> {
+  const { env } = context.host;
+  if (flags.secretKeyFile !== undefined) {
+    return await readSecretInput(context, flags.secretKeyFile, "--secret-key-file");
+  }
+  // A secret belongs to its access key: neither the stored one nor the variable's is taken for another.
+  if (known?.secretAccessKey && known.accessKeyId === accessKeyId) return known.secretAccessKey;
+  if (env.AWS_SECRET_ACCESS_KEY && (env.AWS_ACCESS_KEY_ID || accessKeyId) === accessKeyId) {
+    if (!env.AWS_SESSION_TOKEN) return env.AWS_SECRET_ACCESS_KEY;
+    throw new CliError(
+      "INPUT",
+      "AWS_SESSION_TOKEN is set: these credentials are temporary, and an environment's config outlives them",
+      "unset it and give a lasting key: --access-key <id> --secret-key-file <path>",
+    );
+  }
+  if (context.terminal.interactive) {
+    const secret = await context.terminal.askSecret(`Secret key of ${accessKeyId}`);
+    if (secret !== "") return secret;
+  }
+  throw missing(
+    "secret key",
+    "--secret-key-file <path>, --secret-key-file - (standard input) or AWS_SECRET_ACCESS_KEY",
+  );
+}
+
+/** `<base>/<env>/`; an empty base leaves `<env>/`. */
+function environmentPrefix(base: string, env: string): string {
+  return base === "" || base.endsWith("/") ? `${base}${env}/` : `${base}/${env}/`;
+}
+
+function checkLocation(location: Pick<Location, "endpoint" | "bucket" | "prefix">): void {
+  const emptyPart = location.prefix.startsWith("/") || location.prefix.includes("//");
+  const problem = emptyPart ? "has an empty part in its prefix" : locationProblem(location);
+  if (problem === null) return;
+  throw new CliError("INPUT", `the bucket's address ${problem}`, "correct --endpoint, --bucket or --prefix");
+}
+
+function missing(what: string, ways: string): CliError {
+  return new CliError("INPUT", `no ${what} was given, and there is no terminal to ask on`, `give ${ways}`);
+}

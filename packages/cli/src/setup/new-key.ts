@@ -1,0 +1,59 @@
+// The passphrase of a new environment, and its place in the keystore: docs/formats.md section 1.
+
+import { generatePassphrase, passphraseProblem } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import type { Context } from "../context.ts";
+import { type Keystore, openKeystore } from "../keys/keystore.ts";
+import { passphraseFromVariables } from "../keys/passphrase.ts";
+
+export interface NewKey {
+  readonly passphrase: string;
+  /** For messages: where it is from now on. */
+  readonly place: string;
+  /** Stores it; the way back restores what was stored before. */
+  store(): Promise<() => Promise<void>>;
+}
+
+/** Account that keeps the passphrase a new one took the place of: whoever has versions under it may still need it. */
+export function replacedAccount(account: string): string {
+  return `${account}#replaced`;
+}
+
+/**
+ * A generated passphrase for the keystore; or, where VSYNC_PASSPHRASE(_FILE) is set, that one, stored nowhere:
+ * every later command would prefer it to the keystore's. Asks the keystore already here, so that a keychain
+ * which is not there stops the work before it has begun.
+ */
+export async function makeNewKey(context: Context, account: string, iterations: number): Promise<NewKey> {
+  const given = await passphraseFromVariables(context);
+  if (given === null) {
+    const keystore = await openKeystore(context.host);
+    const before = await keystore.get(account);
+    const passphrase = generatePassphrase((size) => context.host.random(size));
+    return {
+      passphrase,
+      place: keystore.description,
+      store: () => replace(keystore, account, before, passphrase),
+    };
+  }
+  const problem = passphraseProblem(given.text, { chosen: true, iterations });
+  if (problem !== null) {
+    const hint = `unset ${given.source} to have one made and kept in the keystore, or set a better one`;
+    throw new CliError("INPUT", `the passphrase in ${given.source} cannot be used: ${problem}`, hint);
+  }
+  return { passphrase: given.text, place: given.source, store: async () => async () => undefined };
+}
+
+async function replace(
+  keystore: Keystore,
+  account: string,
+  before: string | null,
+  passphrase: string,
+): Promise<() => Promise<void>> {
+  if (before !== null) await keystore.set(replacedAccount(account), before);
+  await keystore.set(account, passphrase);
+  return async () => {
+    if (before === null) await keystore.delete(account);
+    else await keystore.set(account, before);
+  };
+}

@@ -1,0 +1,122 @@
+// What setting up an environment changes in the repository: vault folder, .gitignore, .vsync. Each change comes with
+// the way back, for when a later step fails.
+
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { isAbsolute, join, posix, relative, resolve, sep } from "node:path";
+import { CliError } from "../cli-error.ts";
+import { createPrivateFile } from "../config/private-file.ts";
+import type { Host } from "../host.ts";
+import { gitIgnores } from "../identity/git.ts";
+import { type Repository, VSYNC_FILE } from "../identity/repository.ts";
+import { visible } from "../terminal.ts";
+
+/** Takes a change back. */
+export type Undo = () => void;
+
+/** The vault folder as the config holds it: relative to the root, `/`-separated, inside the repository. */
+export function checkVaultFolder({ root }: Repository, folder: string): string {
+  const inside = relative(root, resolve(root, folder)).split(sep).join("/");
+  const parts = inside.split("/");
+  if (inside !== "" && !isAbsolute(inside) && parts[0] !== ".." && !parts.includes(".git")) return inside;
+  throw new CliError(
+    "INPUT",
+    `the vault folder ${visible(folder)} is not a folder inside ${root}`,
+    "give a folder of its own inside the repository: --vault-folder infra/vault/<env>",
+  );
+}
+
+/** Makes the vault folder, 0700; an existing one is narrowed. Follows no link on the way to it. */
+export function makeVaultFolder(root: string, folder: string): Undo {
+  const parts = folder.split("/");
+  const made: string[] = [];
+  for (const [index] of parts.entries()) {
+    const path = join(root, ...parts.slice(0, index + 1));
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there === undefined) {
+      mkdirSync(path);
+      made.push(path);
+    } else if (!there.isDirectory()) {
+      throw new CliError(
+        "INPUT",
+        `${path} is not a folder (or a link to one)`,
+        "move it away, or use --vault-folder",
+      );
+    }
+  }
+  if (process.platform !== "win32") chmodSync(join(root, folder), 0o700);
+  return () => {
+    for (const path of made.reverse()) rmdirSync(path);
+  };
+}
+
+/** Adds what keeps secrets out of git and is not there yet: the vault folder, and `.env` files in the root. */
+export function addIgnoreRules(host: Host, { root }: Repository, folder: string, env: string): Undo {
+  const path = join(root, ".gitignore");
+  const before = readIfThere(path);
+  const lines = new Set(before?.split(/\r?\n/));
+  const ofAllEnvironments = posix.basename(folder) === env ? posix.dirname(folder) : folder;
+  const rules = [
+    {
+      rule: `/${escapeRule(ofAllEnvironments === "." ? folder : ofAllEnvironments)}/`,
+      covers: `${folder}/.env.${env}`,
+    },
+    { rule: "/.env", covers: ".env" },
+    { rule: `/.env.${env}`, covers: `.env.${env}` },
+  ].filter(({ rule, covers }) => !lines.has(rule) && gitIgnores(host, root, covers) !== true);
+  if (rules.length === 0) return () => undefined;
+  const newline = before?.includes("\r\n") ? "\r\n" : "\n";
+  const gap = before === null || before === "" ? "" : before.endsWith("\n") ? newline : newline + newline;
+  const text = ["# secrets: vsync keeps them, git does not", ...rules.map(({ rule }) => rule), ""].join(
+    newline,
+  );
+  appendFileSync(path, gap + text);
+  return () => (before === null ? unlinkSync(path) : writeFileSync(path, before));
+}
+
+/** Writes `.vsync`, so that every clone has the repository's name. */
+export function writeVsyncFile({ root, name, hasVsyncFile }: Repository): Undo {
+  if (hasVsyncFile) return () => undefined;
+  const path = join(root, VSYNC_FILE);
+  writeFileSync(path, `repo=${name}\n`, { flag: "wx" });
+  return () => unlinkSync(path);
+}
+
+/** Whether the root has a `.env.<env>` that could go into the vault folder. */
+export function hasRootEnvFile({ root }: Repository, env: string): boolean {
+  return lstatSync(join(root, `.env.${env}`), { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Copies the root's `.env.<env>` into the vault folder; the caller removes the original when all else is done. */
+export function takeEnvFile({ root }: Repository, folder: string, env: string): Undo {
+  const from = join(root, `.env.${env}`);
+  const to = join(root, folder, `.env.${env}`);
+  const bytes = readFileSync(from);
+  if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) {
+    const hint = `compare them (diff ${from} ${to}) and remove one`;
+    throw new CliError("INPUT", `${to} exists already; ${from} was not taken`, hint);
+  }
+  createPrivateFile(to, bytes);
+  return () => unlinkSync(to);
+}
+
+export function removeRootEnvFile({ root }: Repository, env: string): void {
+  unlinkSync(join(root, `.env.${env}`));
+}
+
+function readIfThere(path: string): string | null {
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? null : readFileSync(path, "utf8");
+}
+
+// In .gitignore these have a meaning of their own.
+function escapeRule(path: string): string {
+  return path.replace(/[\\*?[\]!# ]/g, "\\$&");
+}
