@@ -1,15 +1,15 @@
 // Two builds of one source: one for Node, Bun and Deno, one for what has no `node:` modules. Nothing stays a dependency.
-import { defineConfig, type UserConfig } from "tsdown";
+import type { UserConfig } from "tsdown";
 
-const both: UserConfig = {
+const both = {
   entry: { index: "src/index.ts" },
   format: "esm",
   target: "es2022",
   fixedExtension: false,
-};
+} satisfies UserConfig;
 
 // onlyBundle is a guard: the build fails when anything brings a package along that is not named here.
-export default defineConfig([
+const builds: UserConfig[] = [
   {
     ...both,
     platform: "node",
@@ -24,4 +24,6 @@ export default defineConfig([
     dts: false,
     deps: { alwaysBundle: [/.*/], onlyBundle: ["fflate"] },
   },
-]);
+];
+
+export default builds;

@@ -2,9 +2,7 @@
 
 import { parseEnv, scalarsFile, utf8, type VaultFiles, VSyncError } from "@vsync/envelope";
 import { environmentValue } from "#bootstrap";
-
-/** Where a value comes from. */
-export type EnvSource = "vault" | "env" | "default" | "missing";
+import type { EnvSource, Vault } from "./vault.ts";
 
 /** What a handle is made of. */
 export interface VaultContents {
@@ -25,11 +23,10 @@ interface Resolved {
   readonly source: EnvSource;
 }
 
-/** A vault as it was when it was opened. Every accessor throws VSyncError with code VSYNC_CLOSED after `close`. */
-export class Vault {
+export class OpenVault implements Vault {
   static {
     // How console.log and util.inspect of Node, Bun and Deno ask; by its registered name, so that no module is needed.
-    Object.defineProperty(Vault.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+    Object.defineProperty(OpenVault.prototype, Symbol.for("nodejs.util.inspect.custom"), {
       value: () => REDACTED,
     });
   }
@@ -46,7 +43,6 @@ export class Vault {
     this.#contents = contents;
   }
 
-  /** The vault's value, else the process environment's of this moment, else the default, else null. */
   getEnv(key: string): string | null {
     return this.#resolve(key).value;
   }
@@ -55,15 +51,10 @@ export class Vault {
     return this.#resolve(key).value !== null;
   }
 
-  /** Which of them `getEnv` answers from. Safe to log, unlike the value. */
   envSource(key: string): EnvSource {
     return this.#resolve(key).source;
   }
 
-  /**
-   * A copy of a file of the vault, by its name as in `tls/server.crt`; else the UTF-8 bytes of the vault's value of
-   * that name. Neither: VSyncError with code VSYNC_CONTENT_NOT_FOUND.
-   */
   getAsContent(name: string): Uint8Array {
     const { files } = this.#open();
     const file = files.get(name);
@@ -76,27 +67,20 @@ export class Vault {
     );
   }
 
-  /** As at open: nothing changes it. */
   generation(): number {
     return this.#open().generation;
   }
 
-  /**
-   * What the manifest says now: one HEAD and nothing else. Not authenticated, so a hint: never restart on it without
-   * a rate limit. Throws S3UnreachableError or ManifestNotFoundError.
-   */
   async remoteGeneration(): Promise<number> {
     const { readRemoteGeneration } = this.#open();
     return readRemoteGeneration(this.#closing.signal);
   }
 
-  /** Whether `remoteGeneration` is above the manifest's generation that was seen at open. */
   async hasNewVersion(): Promise<boolean> {
     const { manifestGeneration } = this.#open();
     return (await this.remoteGeneration()) > manifestGeneration;
   }
 
-  /** Overwrites the decrypted files and ends a `remoteGeneration` under way. Strings that were handed out, or that the runtime copied, stay. Idempotent. */
   async close(): Promise<void> {
     if (this.#contents === null) return;
     for (const file of this.#contents.files.values()) file.bytes.fill(0);

@@ -10,6 +10,6 @@ export {
   VSyncError,
   WrongPassphraseError,
 } from "@vsync/envelope";
-export type { EnvSource, Vault } from "./handle.ts";
 export { type OpenOptions, type OpenWithOptions, open, openWith } from "./open.ts";
 export { getEnv } from "./process-wide.ts";
+export type { EnvSource, Vault } from "./vault.ts";

@@ -13,9 +13,10 @@ import { readInputs } from "#bootstrap";
 import { openBucket } from "./bucket.ts";
 import { type Bounds, type Deadline, withDeadline } from "./deadline.ts";
 import { fetchVault } from "./fetch.ts";
-import { Vault } from "./handle.ts";
+import { OpenVault } from "./handle.ts";
 import { checkInputs, type Inputs } from "./inputs.ts";
 import { readRemoteGeneration } from "./manifest-object.ts";
+import type { Vault } from "./vault.ts";
 
 export interface OpenOptions extends Bounds {
   /** What `getEnv` falls back to after the vault and the environment. Copied. */
@@ -52,7 +53,7 @@ async function openVault(options: OpenWithOptions, deadline: Deadline): Promise<
   const bucket = await openBucket(config, fetch);
   try {
     const fetched = await fetchVault(bucket, config, keys, deadline);
-    const vault = new Vault({
+    const vault = new OpenVault({
       ...fetched,
       env: config.env,
       defaults,

@@ -1,7 +1,7 @@
 // For scripts: one vault for the whole process, opened by the first question. An application holds its own handle.
 
-import type { Vault } from "./handle.ts";
 import { open } from "./open.ts";
+import type { Vault } from "./vault.ts";
 
 let instance: Promise<Vault> | undefined;
 

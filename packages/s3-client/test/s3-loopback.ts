@@ -2,7 +2,7 @@
 // answer in its place.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TestObjects } from "./vault-fixture.ts";
 
 export interface Seen {
@@ -14,8 +14,10 @@ export interface Seen {
 export interface LoopbackServer extends AsyncDisposable {
   readonly endpoint: string;
   readonly seen: Seen[];
-  /** How many connections are open now. */
-  connections(): Promise<number>;
+  /** How many connections were made. */
+  accepted(): number;
+  /** Resolves when no connection is open any more: never, while a client keeps one. */
+  idle(): Promise<void>;
 }
 
 /** Answers a request itself and returns true, or leaves it to the server. */
@@ -42,12 +44,31 @@ export async function serveS3(
     });
     response.end(method === "HEAD" ? undefined : object.body);
   });
+  let accepted = 0;
+  const open = new Set<Socket>();
+  let wake: () => void = () => {};
+  server.keepAliveTimeout = 0;
+  server.on("connection", (socket: Socket) => {
+    accepted++;
+    open.add(socket);
+    socket.on("close", () => {
+      open.delete(socket);
+      wake();
+    });
+  });
   server.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
-    connections: () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count))),
+    accepted: () => accepted,
+    idle: async () => {
+      while (open.size > 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
