@@ -1,7 +1,7 @@
 // Vaults made by the writer's half of the formats, for the reader to open.
 
 import { mkdtempSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -142,8 +142,13 @@ export function blob(vault: TestVault, changes: Partial<VaultConfig> = {}): Prom
 }
 
 /** Writes the objects into a new folder bucket and returns its endpoint. */
-export async function folderEndpoint(objects: TestObjects, bucket = "test-bucket"): Promise<string> {
+export async function folderEndpoint(
+  objects: TestObjects,
+  { everyone = false }: { readonly everyone?: boolean } = {},
+): Promise<string> {
+  const bucket = "test-bucket";
   const folder = mkdtempSync(join(tmpdir(), "vsync-reader-"));
+  if (everyone) await chmod(folder, 0o755);
   await mkdir(join(folder, bucket));
   for (const [key, { body, metadata }] of objects) {
     const path = keyToPath(join(folder, bucket), key) as string;
