@@ -169,9 +169,6 @@ function toJson(value: unknown): string {
 }
 
 async function drained(stream: Writable): Promise<void> {
-  if (stream.destroyed || stream.writableLength === 0) return;
-  await new Promise<void>((resolve) => {
-    stream.once("error", () => resolve());
-    stream.write("", () => resolve());
-  });
+  // Its callback comes after those of all earlier writes, and with their error if there was one.
+  await new Promise<void>((resolve) => stream.write("", () => setImmediate(resolve)));
 }

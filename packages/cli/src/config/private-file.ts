@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -28,16 +29,18 @@ const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 const MAX_SIZE = 512 * 1024 * 1024;
 
-/** Makes the folder and its missing parents, 0700 whatever the umask; an existing one is narrowed to 0700. */
+/** Makes the folder and its missing parents, 0700 whatever the umask; refuses an existing one that others may write. */
 export function ensurePrivateDir(path: string): void {
-  const firstMade = mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
-  if (process.platform === "win32") return;
-  if (firstMade !== undefined) {
-    for (let made = path; made.length >= firstMade.length; made = dirname(made)) chmodSync(made, FOLDER_MODE);
-    syncDir(dirname(firstMade));
-  } else if ((statSync(path).mode & OTHERS) !== 0) {
-    chmodSync(path, FOLDER_MODE);
+  if (!existsSync(dirname(path))) ensurePrivateDir(dirname(path));
+  try {
+    mkdirSync(path, FOLDER_MODE);
+  } catch (error) {
+    if (!isCode(error, "EEXIST")) throw error;
+    if (process.platform !== "win32") checkPrivate(path, statSync(path), OTHERS_WRITE, "700");
+    return;
   }
+  chmodSync(path, FOLDER_MODE); // the umask may have taken bits that making the next folder in it needs
+  syncDir(dirname(path));
 }
 
 /**
