@@ -1,5 +1,6 @@
 // One build for Node. The keychain binding is native and stays a dependency; everything else is bundled.
 import { defineConfig } from "tsdown";
+import { bundledLicences } from "../../scripts/bundled-licences.ts";
 
 export default defineConfig({
   entry: { main: "src/main.ts" },
@@ -9,4 +10,5 @@ export default defineConfig({
   fixedExtension: false,
   dts: false,
   deps: { alwaysBundle: [/.*/], neverBundle: ["@napi-rs/keyring"], onlyBundle: false },
+  plugins: [bundledLicences()],
 });
