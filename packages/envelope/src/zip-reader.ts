@@ -114,7 +114,8 @@ function locateData(
   const inFileOrder = headers.toSorted((a, b) => a.offset - b.offset);
   let at = 0;
   for (const [i, header] of inFileOrder.entries()) {
-    const next = inFileOrder[i + 1]?.offset ?? directoryStart;
+    // Nothing is read past the directory's start, wherever the next entry claims to be.
+    const next = Math.min(inFileOrder[i + 1]?.offset ?? directoryStart, directoryStart);
     if (header.offset !== at)
       throw refused(header, "there is something before it that is no entry, or it overlaps another");
     const start = judgeLocalHeader(zip, view, header, next);
@@ -132,7 +133,8 @@ function locateData(
 /** Where the data begins. */
 function judgeLocalHeader(zip: Uint8Array, view: DataView, header: CentralHeader, limit: number): number {
   const named = header.offset + LOCAL_BYTES;
-  if (named > limit || view.getUint32(header.offset, true) !== LOCAL_SIGNATURE) {
+  if (named > limit) throw refused(header, "it overlaps what comes after it");
+  if (view.getUint32(header.offset, true) !== LOCAL_SIGNATURE) {
     throw refused(header, "there is no local header where the directory says");
   }
   const local = readCommonFields(view, header.offset + 4);
@@ -140,17 +142,16 @@ function judgeLocalHeader(zip: Uint8Array, view: DataView, header: CentralHeader
   const start = extraStart + local.extraLength;
   if (start > limit) throw refused(header, "it overlaps what comes after it");
   const sameName = equalBytes(zip.subarray(named, extraStart), header.nameBytes);
-  // With a descriptor the values stand behind the data; here there are zeros, or the values already.
-  const announced =
-    (header.flags & FLAG_DESCRIPTOR) !== 0 &&
-    [local.crc, local.packedSize, local.size].every((value) => value === 0);
-  const sameValues =
-    local.crc === header.crc && local.packedSize === header.packedSize && local.size === header.size;
+  // With a descriptor the values stand behind the data; here each is then zero, or the value already.
+  const agrees = (value: number, listed: number) =>
+    value === listed || (value === 0 && (header.flags & FLAG_DESCRIPTOR) !== 0);
   if (
     !sameName ||
     local.flags !== header.flags ||
     local.method !== header.method ||
-    !(sameValues || announced)
+    !agrees(local.crc, header.crc) ||
+    !agrees(local.packedSize, header.packedSize) ||
+    !agrees(local.size, header.size)
   ) {
     throw refused(header, "its local header and the directory disagree");
   }
