@@ -11,7 +11,7 @@ const MINT_AGAIN = "mint a new one with `vsync runtime-token`";
 
 const HINTS: Readonly<Record<string, string>> = {
   AccessDenied:
-    "the access key may not read this object, or the object does not exist and the key may not list: allow it s3:GetObject, and s3:ListBucket on the vault's prefix",
+    "no permission: the access key may not read this object, or the object does not exist and the key may not list: allow it s3:GetObject, and s3:ListBucket on the vault's prefix",
   InvalidAccessKeyId: `the server does not know this access key: it was deleted, or VSYNC_CONFIG is for another server; ${MINT_AGAIN}`,
   SignatureDoesNotMatch: `the secret key does not belong to the access key, or something on the way changes requests; ${MINT_AGAIN}`,
   ExpiredToken: `the session token has expired; ${MINT_AGAIN}`,
@@ -42,13 +42,13 @@ export function s3ErrorCode(answer: S3Answer): string | null {
 
 function hintFor(answer: S3Answer, code: string | null): string {
   const { status } = answer;
+  if (status === 429 || status === 503) return `${HINTS.SlowDown}${retryAfter(answer)}`;
   if (code !== null) return HINTS[code] as string;
   if (status === 200) {
     return "something on the way compresses or re-encodes what the bucket sends (a proxy or a CDN); go round it";
   }
   if (status === 401 || status === 403) return HINTS.AccessDenied as string;
   if (status === 0 || (status >= 300 && status < 400) || status === 400) return regionHint(answer);
-  if (status === 429 || status === 503) return `${HINTS.SlowDown}${retryAfter(answer)}`;
   if (status >= 500) return "it failed; try again, or look at the server's own log";
   return "that is no answer of an S3 server to a GET; check the endpoint";
 }
