@@ -1,0 +1,78 @@
+// What a committed publish leaves on this machine: its audit row, the base, the ledger. docs/formats.md sections 7 and 9.
+// Every step can be taken twice, so that a later process can do again what a crash cut short.
+
+import { findPublisher } from "../audit/publisher.ts";
+import { CliError } from "../cli-error.ts";
+import { installBase } from "./kept-bundles.ts";
+import { loadLedger, saveLedger, withGenuine } from "./ledger.ts";
+import { type AuditIntent, dropPending, loadPendingBundle, type Pending } from "./pending.ts";
+import type { Outcome } from "./publish.ts";
+import type { Remote } from "./remote.ts";
+import type { StatePaths } from "./state-paths.ts";
+
+/** Writes an audit row and remembers the log's new chain value; never throws on account of the log. */
+export type WriteAuditRow = (
+  intent: AuditIntent,
+  version: { readonly timestamp: string; readonly generation: number },
+  mayBeThere: boolean,
+) => Promise<void>;
+
+/** `resumed`: an earlier process may have come this far already. PARTIAL when this machine cannot note it down. */
+export async function recordCommit(
+  paths: StatePaths,
+  pending: Pending,
+  writeAuditRow: WriteAuditRow,
+  resumed = false,
+): Promise<void> {
+  const { synced, audit, timestamp, generation, writeId } = pending;
+  try {
+    if (audit !== null) await writeAuditRow(audit, pending, resumed);
+    const bundle = await loadPendingBundle(paths, pending);
+    if (bundle !== null && synced !== null) installBase(paths, paths.pendingBundle);
+    const ledger = withGenuine(loadLedger(paths), { generation, writeId, timestamp });
+    saveLedger(paths, { ...ledger, synced: synced ?? ledger.synced });
+    dropPending(paths);
+  } catch (error) {
+    const message = `version ${timestamp} is published as generation ${generation}, but this machine could not note it down: ${(error as Error).message}`;
+    throw new CliError("PARTIAL", message, "put that right, then run any vsync command on this environment", {
+      cause: error,
+    });
+  }
+}
+
+/** Returns after a commit; for any other outcome throws what to tell and what to do. */
+export async function requireCommitted(remote: Remote, outcome: Outcome): Promise<{ superseded: boolean }> {
+  const { env } = remote;
+  switch (outcome.kind) {
+    case "committed":
+      return { superseded: outcome.superseded };
+    case "conflict":
+      throw await movedOn(remote, outcome.current, "somebody else published first");
+    case "failed":
+      throw outcome.error;
+    case "unknown":
+      throw new CliError(
+        "OUTCOME_UNKNOWN",
+        `${remote.store.description} did not say whether version ${outcome.pending.timestamp} of ${env} was published`,
+        `run the same command again: it finds out`,
+        { cause: outcome.cause },
+      );
+  }
+}
+
+/** CONFLICT, with who and when as far as the audit log tells. */
+export async function movedOn(
+  remote: Remote,
+  current: { readonly timestamp: string; readonly generation: number },
+  what: string,
+): Promise<CliError> {
+  const { env } = remote;
+  const publisher = await findPublisher(remote, current.timestamp);
+  const by =
+    publisher === null ? "the audit log does not say by whom" : `by ${publisher.who} at ${publisher.when}`;
+  return new CliError(
+    "CONFLICT",
+    `${what}: ${env} is at generation ${current.generation} (${current.timestamp}), ${by}`,
+    `vsync pull ${env} --backup   then bring your changes in and push; or publish over it: vsync push ${env} --force`,
+  );
+}

@@ -1,0 +1,245 @@
+// Replacing the vault folder whole: built beside it, then swapped in by two renames, with a journal by which the next
+// command finishes or undoes what a crash interrupted. docs/formats.md section 9.
+
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { VaultFile, VaultFiles } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { removePrivateFile, syncDir, writePrivateFile } from "../config/private-file.ts";
+import { installBase } from "./kept-bundles.ts";
+import { loadLedger, type Synced, saveLedger, syncedFromJson, syncedToJson } from "./ledger.ts";
+import { type AuditIntent, auditIntentFromJson } from "./pending.ts";
+import { readStateFile, writeStateFile } from "./state-file.ts";
+import type { StatePaths } from "./state-paths.ts";
+import { firstDifference, type Listing, listVault, recordListing } from "./vault-folder.ts";
+
+export interface Replacement {
+  /** Absolute. */
+  readonly folder: string;
+  /** What stands there and may be replaced; null: nothing does. Anything newer stops the swap. */
+  readonly before: Listing | null;
+  readonly files: VaultFiles;
+  /** The same files as the bundle that becomes the base. */
+  readonly bundle: Uint8Array;
+  readonly version: Pick<Synced, "timestamp" | "generation" | "operation">;
+  readonly audit: AuditIntent | null;
+  now(): number;
+}
+
+/** The journal. */
+interface Swap {
+  /** Absolute. */
+  readonly folder: string;
+  /** Beside it: holds `new` until the swap and `old` after it. */
+  readonly staging: string;
+  /** Null while `new` is being built; then what the ledger says once it has taken the folder's place. */
+  readonly synced: Synced | null;
+  readonly audit: AuditIntent | null;
+}
+
+/** A swap that an earlier command left half done, and what became of it now. */
+export interface RecoveredSwap {
+  readonly folder: string;
+  readonly finished: { readonly synced: Synced; readonly audit: AuditIntent | null } | null;
+}
+
+/**
+ * Replaces the folder, or throws and leaves it as it was: LOCAL_CHANGES when it is not `before` any more.
+ * PARTIAL: it is replaced, and what is left to tidy up waits for the next command.
+ */
+export function replaceFolder(paths: StatePaths, replacement: Replacement): Synced {
+  const { folder, before, audit } = replacement;
+  const parent = dirname(folder);
+  mkdirSync(parent, { recursive: true });
+  const staging = join(parent, `.vsync-${basename(folder)}-${randomBytes(8).toString("hex")}`);
+  let swap: Swap = { folder, staging, synced: null, audit };
+  saveSwap(paths, swap);
+  try {
+    const synced = build(paths, swap, replacement);
+    swap = { ...swap, synced };
+    saveSwap(paths, swap);
+    exchange(swap, before);
+    saveLedger(paths, { ...loadLedger(paths), synced });
+    tidyUp(paths, swap);
+    return synced;
+  } catch (error) {
+    if (error instanceof CliError && error.code === "PARTIAL") throw error;
+    undo(paths, swap);
+    throw error;
+  }
+}
+
+/** Finishes a swap whose new folder is in place, undoes any other. Null when none was under way. */
+export function recoverSwap(paths: StatePaths): RecoveredSwap | null {
+  const swap = loadSwap(paths);
+  if (swap === null) return null;
+  const { folder, synced, audit } = swap;
+  if (synced === null || !isInPlace(swap)) {
+    undo(paths, swap);
+    return { folder, finished: null };
+  }
+  saveLedger(paths, { ...loadLedger(paths), synced });
+  tidyUp(paths, swap);
+  return { folder, finished: { synced, audit } };
+}
+
+function build(
+  paths: StatePaths,
+  { folder, staging }: Swap,
+  { files, bundle, version, now }: Replacement,
+): Synced {
+  mkdirSync(staging, { mode: 0o700 });
+  // Beside a vault folder is not where the repository's ignore rules look.
+  writeFileSync(join(staging, ".gitignore"), "*\n", { flag: "wx", mode: 0o600 });
+  const fresh = join(staging, "new");
+  writeTree(fresh, files);
+  syncDir(staging);
+  writePrivateFile(paths.incomingBundle, bundle);
+  const recorded = recordListing(listVault(fresh)!, now());
+  return { ...version, ...recorded, folder: { ...recorded.folder, path: folder } };
+}
+
+// What was edited until the very rename is in `old` and stops the swap: nobody has agreed to lose it.
+function exchange({ folder, staging }: Swap, before: Listing | null): void {
+  const old = join(staging, "old");
+  if (before !== null) {
+    renameSync(folder, old);
+    const edited = firstDifference(before, listVault(old)!);
+    if (edited !== null) throw editedMeanwhile(edited);
+  } else if (existsSync(folder)) {
+    throw editedMeanwhile(folder);
+  }
+  renameSync(join(staging, "new"), folder);
+  syncDir(staging);
+  syncDir(dirname(folder));
+}
+
+/** After the ledger says so the swap has happened; nothing from here on can undo it. */
+function tidyUp(paths: StatePaths, { staging }: Swap): void {
+  try {
+    installBase(paths, paths.incomingBundle);
+    rmSync(staging, { recursive: true, force: true });
+    removePrivateFile(paths.swap);
+  } catch (error) {
+    const message = `the vault folder is replaced, but what it held before could not be removed: ${(error as Error).message}`;
+    throw new CliError(
+      "PARTIAL",
+      message,
+      `look at ${staging}, then run any vsync command on this environment`,
+      { cause: error },
+    );
+  }
+}
+
+function undo(paths: StatePaths, swap: Swap): void {
+  const { folder, staging } = swap;
+  const old = join(staging, "old");
+  if (isInPlace(swap)) renameSync(folder, join(staging, "new"));
+  if (existsSync(old)) {
+    makeWay(folder, old);
+    renameSync(old, folder);
+  }
+  rmSync(staging, { recursive: true, force: true });
+  removePrivateFile(paths.incomingBundle);
+  removePrivateFile(paths.swap);
+}
+
+// The inode tells the new folder from the old one, whatever was moved or removed since.
+function isInPlace({ folder, synced }: Swap): boolean {
+  const found = lstatSync(folder, { bigint: true, throwIfNoEntry: false });
+  return synced !== null && found !== undefined && String(found.ino) === synced.folder.inode;
+}
+
+// Between the two renames there is no vault folder; somebody may have made one since.
+function makeWay(folder: string, old: string): void {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (found.isDirectory() && readdirSync(folder).length === 0) {
+    rmdirSync(folder);
+    return;
+  }
+  throw new CliError(
+    "LOCAL_IO",
+    `a pull was interrupted, the vault folder as it was before is ${old}, and ${folder} was made anew since`,
+    `move ${folder} away and run the same command again: it puts the earlier one back`,
+  );
+}
+
+function writeTree(root: string, files: VaultFiles): void {
+  const folders = new Set([root]);
+  mkdirSync(root, { mode: 0o700 });
+  for (const [name, file] of files) {
+    const path = join(root, ...name.split("/"));
+    for (const folder of missingFolders(dirname(path), folders)) {
+      mkdirSync(folder, { mode: 0o700 });
+      folders.add(folder);
+    }
+    writeVaultFile(path, file);
+  }
+  for (const folder of folders) syncDir(folder);
+}
+
+/** Outermost first. */
+function missingFolders(folder: string, made: ReadonlySet<string>): string[] {
+  return made.has(folder) ? [] : [...missingFolders(dirname(folder), made), folder];
+}
+
+function writeVaultFile(path: string, { bytes, executable }: VaultFile): void {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const mode = executable ? 0o700 : 0o600;
+  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL, mode);
+  try {
+    fchmodSync(file, mode); // an odd umask may have taken the owner's bits
+    writeFileSync(file, bytes);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function editedMeanwhile(name: string): CliError {
+  return new CliError(
+    "LOCAL_CHANGES",
+    `${name} was edited while the pull was under way; nothing was changed`,
+    "run the same command again",
+  );
+}
+
+function saveSwap(paths: StatePaths, swap: Swap): void {
+  writeStateFile(paths.swap, { ...swap, synced: swap.synced && syncedToJson(swap.synced) });
+}
+
+function loadSwap(paths: StatePaths): Swap | null {
+  const damage = {
+    loss: "it says how far an interrupted pull had come",
+    hint: "then look for a .vsync-* folder beside the vault folder: `old` in it is the vault folder as it was",
+  };
+  return readStateFile(paths.swap, parseSwap, damage);
+}
+
+function parseSwap(fields: Record<string, unknown>): Swap | null {
+  const { folder, staging } = fields;
+  const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
+  const audit = fields.audit === null ? null : auditIntentFromJson(fields.audit);
+  const sound =
+    typeof folder === "string" &&
+    typeof staging === "string" &&
+    (synced !== null || fields.synced === null) &&
+    (audit !== null || fields.audit === null);
+  return sound ? { folder, staging, synced, audit } : null;
+}

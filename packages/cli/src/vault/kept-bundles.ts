@@ -1,0 +1,91 @@
+// The encrypted bundles kept on this machine: the base (what was last synced) and backups (what pulls replaced).
+// docs/formats.md section 9.
+
+import { readdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+  formatTimestamp,
+  openBundle,
+  parseTimestamp,
+  sealBundle,
+  type VaultFiles,
+  type VaultKeys,
+  VSyncError,
+} from "@vsync/envelope";
+import {
+  ensurePrivateDir,
+  readPrivateFile,
+  removePrivateFile,
+  syncDir,
+  writePrivateFile,
+} from "../config/private-file.ts";
+import { getBundle, type Remote } from "./remote.ts";
+import type { StatePaths } from "./state-paths.ts";
+
+const BACKUPS_KEPT = 10;
+
+/** The files of the version last synced, from this machine or else from the bucket; null when neither can tell. */
+export async function loadBase(
+  paths: StatePaths,
+  remote: Remote,
+  timestamp: string,
+): Promise<VaultFiles | null> {
+  const kept = await tryOpen(remote.keys, readPrivateFile(paths.base), timestamp);
+  if (kept !== null) return kept;
+  const found = await getBundle(remote, timestamp);
+  return await tryOpen(remote.keys, found?.body ?? null, timestamp);
+}
+
+/** Makes the bundle in the file `from` the base; if it is not there any more it already is. */
+export function installBase(paths: StatePaths, from: string): void {
+  try {
+    renameSync(from, paths.base);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  syncDir(dirname(paths.base));
+}
+
+/** Keeps the files encrypted, as the newest of ten backups. Returns its name. */
+export async function saveBackup(
+  paths: StatePaths,
+  keys: VaultKeys,
+  files: VaultFiles,
+  nowMs: number,
+): Promise<{ timestamp: string; path: string }> {
+  ensurePrivateDir(paths.backups);
+  const kept = listBackups(paths);
+  let atMs = nowMs;
+  while (kept.includes(formatTimestamp(atMs))) atMs += 1000;
+  const timestamp = formatTimestamp(atMs);
+  const path = backupPath(paths, timestamp);
+  writePrivateFile(path, (await sealBundle(keys, timestamp, files)).bytes);
+  // By name: a clock that jumped back must not make the one just written the oldest, so that one is never dropped.
+  for (const old of kept.slice(0, Math.max(0, kept.length + 1 - BACKUPS_KEPT)))
+    removePrivateFile(backupPath(paths, old));
+  return { timestamp, path };
+}
+
+/** Timestamps, oldest first. */
+export function listBackups(paths: StatePaths): string[] {
+  const names = readdirSync(paths.backups).map((name) => name.replace(/\.rqe1$/, ""));
+  return names.filter((name) => parseTimestamp(name) !== null).sort();
+}
+
+function backupPath(paths: StatePaths, timestamp: string): string {
+  return join(paths.backups, `${timestamp}.rqe1`);
+}
+
+async function tryOpen(
+  keys: VaultKeys,
+  bytes: Uint8Array | null,
+  timestamp: string,
+): Promise<VaultFiles | null> {
+  if (bytes === null) return null;
+  try {
+    return await openBundle(keys, bytes, { timestamp, sealed: false });
+  } catch (error) {
+    if (error instanceof VSyncError) return null; // another version, another passphrase, damage: no base
+    throw error;
+  }
+}

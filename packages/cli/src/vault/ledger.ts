@@ -1,0 +1,126 @@
+// What this machine remembers of an environment: what was last synced, and how far the bucket had come.
+// docs/formats.md section 9. No digest of any secret is in it.
+
+import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
+import type { StatePaths } from "./state-paths.ts";
+
+export interface Ledger {
+  /** A seal was made or verified here before; from then on one is required. */
+  readonly sealed: boolean;
+  readonly highest: HighWater | null;
+  /** The last audit chain value seen. */
+  readonly auditChain: string | null;
+  readonly synced: Synced | null;
+}
+
+/** The highest sealed generation seen: an older one is a rollback, and so is the same one by another writer. */
+export interface HighWater {
+  readonly generation: number;
+  readonly writeId: string;
+  readonly timestamp: string;
+}
+
+/** The version that the vault folder was last made equal to, and what its files then looked like. */
+export interface Synced {
+  readonly timestamp: string;
+  readonly generation: number;
+  readonly operation: string;
+  readonly folder: FolderIdentity;
+  /** Milliseconds: when the files were looked at. */
+  readonly recordedAt: number;
+  readonly files: FileStats;
+}
+
+/** Two clones of a repository share one ledger; a folder with neither the path nor the inode is another clone's. */
+export interface FolderIdentity {
+  readonly path: string;
+  readonly inode: string;
+}
+
+/** By entry name. */
+export type FileStats = ReadonlyMap<string, FileStat>;
+
+/** Decimal strings where JSON's numbers would lose digits. */
+export interface FileStat {
+  readonly size: number;
+  readonly mtimeNs: string;
+  readonly ctimeNs: string;
+  readonly inode: string;
+}
+
+const EMPTY: Ledger = { sealed: false, highest: null, auditChain: null, synced: null };
+
+export function loadLedger(paths: StatePaths): Ledger {
+  const damage = {
+    loss: "without it vsync cannot tell whether the bucket was rolled back",
+    hint: "then pull: it compares the folder with the bucket",
+  };
+  return readStateFile(paths.ledger, parseLedger, damage) ?? EMPTY;
+}
+
+export function saveLedger(paths: StatePaths, ledger: Ledger): void {
+  const { sealed, highest, auditChain, synced } = ledger;
+  writeStateFile(paths.ledger, { sealed, highest, auditChain, synced: synced && syncedToJson(synced) });
+}
+
+/** A version that has proved genuine raises the high-water mark. */
+export function withGenuine(ledger: Ledger, seen: HighWater): Ledger {
+  const higher = ledger.highest === null || seen.generation > ledger.highest.generation;
+  return { ...ledger, sealed: true, highest: higher ? seen : ledger.highest };
+}
+
+export function isSameFolder(a: FolderIdentity, b: FolderIdentity): boolean {
+  return a.path === b.path || a.inode === b.inode;
+}
+
+export function syncedToJson(synced: Synced): Record<string, unknown> {
+  return { ...synced, files: [...synced.files].map(([name, stat]) => ({ name, ...stat })) };
+}
+
+/** Null when it is no such record. */
+export function syncedFromJson(value: unknown): Synced | null {
+  if (!isRecord(value) || !Array.isArray(value.files) || !value.files.every(isNamedStat)) return null;
+  const { timestamp, generation, operation, folder, recordedAt } = value;
+  const sound =
+    typeof timestamp === "string" &&
+    isCount(generation) &&
+    typeof operation === "string" &&
+    isFolderIdentity(folder) &&
+    isCount(recordedAt);
+  if (!sound) return null;
+  const files = new Map(value.files.map(({ name, ...stat }) => [name, stat]));
+  return { timestamp, generation, operation, folder, recordedAt, files };
+}
+
+function parseLedger(fields: Record<string, unknown>): Ledger | null {
+  const { sealed, highest, auditChain } = fields;
+  const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
+  const sound =
+    typeof sealed === "boolean" &&
+    (highest === null || isHighWater(highest)) &&
+    (auditChain === null || typeof auditChain === "string") &&
+    (fields.synced === null || synced !== null);
+  return sound ? { sealed, highest, auditChain, synced } : null;
+}
+
+function isFolderIdentity(value: unknown): value is FolderIdentity {
+  return isRecord(value) && typeof value.path === "string" && typeof value.inode === "string";
+}
+
+function isHighWater(value: unknown): value is HighWater {
+  return (
+    isRecord(value) &&
+    isCount(value.generation) &&
+    typeof value.writeId === "string" &&
+    typeof value.timestamp === "string"
+  );
+}
+
+function isNamedStat(value: unknown): value is FileStat & { name: string } {
+  return (
+    isRecord(value) &&
+    typeof value.name === "string" &&
+    isCount(value.size) &&
+    [value.mtimeNs, value.ctimeNs, value.inode].every((digits) => typeof digits === "string")
+  );
+}

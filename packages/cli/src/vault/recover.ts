@@ -1,0 +1,80 @@
+// Settles a publish that an earlier process left behind, before anything else is done: docs/formats.md section 6.
+
+import { CliError } from "../cli-error.ts";
+import { recordCommit, type WriteAuditRow } from "./commit.ts";
+import { dropPending, loadPending, type Pending } from "./pending.ts";
+import { bundleKey, type Remote } from "./remote.ts";
+import { isOurBundle, type Settlement, settle, swapManifest } from "./settle.ts";
+import type { StatePaths } from "./state-paths.ts";
+
+export interface RecoveredPublish {
+  readonly pending: Pending;
+  /**
+   * `committed`: it is in the history, perhaps only now. `dropped`: it is certainly not. `untraceable`: the history does
+   * not tell any more, and nothing can be sent again. `manifest-gone`: somebody deleted the manifest; it stays pending.
+   */
+  readonly became: "committed" | "dropped" | "untraceable" | "manifest-gone";
+}
+
+/**
+ * Finds out what became of the pending publish. One whose bundle is in the bucket is finished, one that had not come
+ * that far is dropped. Throws OUTCOME_UNKNOWN, or the store's error, while the bucket does not tell. Null: none pending.
+ */
+export async function recoverPublish(
+  remote: Remote,
+  paths: StatePaths,
+  writeAuditRow: WriteAuditRow,
+): Promise<RecoveredPublish | null> {
+  const pending = loadPending(paths);
+  if (pending === null) {
+    dropPending(paths); // a bundle alone was never sent
+    return null;
+  }
+  const found = await settle(remote, pending);
+  const settled = found.kind === "unchanged" ? await resume(remote, pending) : found;
+  switch (settled.kind) {
+    case "committed":
+      await recordCommit(paths, pending, writeAuditRow, true);
+      return { pending, became: "committed" };
+    case "unchanged":
+    case "conflict":
+      dropPending(paths);
+      return { pending, became: "dropped" };
+    case "untraceable":
+      if (settled.why === "gone") return { pending, became: "manifest-gone" };
+      dropPending(paths);
+      return { pending, became: "untraceable" };
+  }
+}
+
+/** For people. */
+export function describeRecovery({ pending, became }: RecoveredPublish): string {
+  const { operation, timestamp, generation } = pending;
+  const earlier = `an interrupted ${operation} (version ${timestamp})`;
+  switch (became) {
+    case "committed":
+      return `${earlier} is published as generation ${generation}`;
+    case "dropped":
+      return `${earlier} was not published; what it would have changed is still in the vault folder`;
+    case "untraceable":
+      return `${earlier} may have been published once, but the bucket's history does not lead back to it`;
+    case "manifest-gone":
+      return `${earlier} cannot be settled: the manifest was deleted from the bucket`;
+  }
+}
+
+// The manifest was sent only if the bundle had been placed. If so, sending it again is the one way to be certain:
+// the first sending could still arrive.
+async function resume(remote: Remote, pending: Pending): Promise<Settlement> {
+  const bundle = await remote.store.head(bundleKey(remote.prefix, pending.timestamp));
+  if (bundle === null || !isOurBundle(bundle, pending)) return { kind: "unchanged" };
+  const outcome = await swapManifest(remote, pending);
+  if (outcome.kind === "failed") return await settle(remote, pending); // refused now; what was sent then is long gone
+  if (outcome.kind !== "unknown") return outcome;
+  throw new CliError(
+    "OUTCOME_UNKNOWN",
+    `${remote.store.description} does not say whether version ${pending.timestamp} of ${remote.env} was published`,
+    "run the same command again: it finds out",
+    { cause: outcome.cause },
+  );
+}

@@ -1,0 +1,182 @@
+// The bucket as a writer sees it: which version is current, whether it may be trusted, and its files.
+// docs/formats.md section 6.
+
+import {
+  ARCHIVE_LIMITS,
+  judgeManifest,
+  openBundle,
+  type VaultFile,
+  type VaultKeys,
+  type Verdict,
+} from "@vsync/envelope";
+import type { ObjectStore, StoredObject } from "@vsync/store";
+import { findPublisher } from "../audit/publisher.ts";
+import { CliError } from "../cli-error.ts";
+import type { HighWater } from "./ledger.ts";
+
+export interface Remote {
+  readonly store: ObjectStore;
+  readonly keys: VaultKeys;
+  /** Ends in `/`, or is empty. */
+  readonly prefix: string;
+  /** For messages. */
+  readonly env: string;
+  /** The server has no conditional writes, and the user has said that nobody else writes. */
+  readonly singleWriter: boolean;
+}
+
+/** The current version, genuine as far as this writer can know. */
+export interface CurrentVersion {
+  /** Of the manifest, from the same answer as everything else here. */
+  readonly etag: string;
+  readonly timestamp: string;
+  readonly generation: number;
+  /** Null when the manifest has no seal. */
+  readonly seal: { readonly sha256: string; readonly writeId: string } | null;
+  readonly rotatedAt?: string;
+  readonly grace?: string;
+}
+
+/** What a manifest is held against. */
+export interface Trust {
+  /** This writer has made or verified a seal before, or its config was made by somebody who had. */
+  readonly sealRequired: boolean;
+  readonly highest: HighWater | null;
+  readonly minGen: number;
+  /** A person has looked at an older state and wants it. */
+  readonly acceptRollback: boolean;
+}
+
+const MAX_MANIFEST_BYTES = 1024;
+
+export function manifestKey(prefix: string): string {
+  return `${prefix}manifest`;
+}
+
+export function bundleKey(prefix: string, timestamp: string): string {
+  return `${prefix}v=${timestamp}`;
+}
+
+/** Body, metadata and ETag of the manifest, from one answer. */
+export async function getManifest({ store, prefix }: Remote): Promise<StoredObject | null> {
+  return await store.get(manifestKey(prefix), { maxBytes: MAX_MANIFEST_BYTES });
+}
+
+export async function getBundle({ store, prefix }: Remote, timestamp: string): Promise<StoredObject | null> {
+  return await store.get(bundleKey(prefix, timestamp), { maxBytes: ARCHIVE_LIMITS.maxBundleBytes });
+}
+
+/**
+ * Reads the manifest and judges it; null when there is none. Whatever is not genuine under these keys is an error:
+ * WRONG_PASSPHRASE, CORRUPT or ROLLBACK.
+ */
+export async function readCurrentVersion(
+  remote: Remote,
+  trust: Trust,
+  nowMs: number,
+): Promise<CurrentVersion | null> {
+  const found = await getManifest(remote);
+  if (found === null) return null;
+  const nowThereMs = Math.max(nowMs, found.date?.getTime() ?? 0);
+  const verdict = await judgeManifest(remote.keys, remote.prefix, found, nowThereMs);
+  const current = await acceptVerdict(remote, trust, found, verdict);
+  if (!trust.acceptRollback) refuseRollback(remote, trust, current);
+  return current;
+}
+
+/** The current version's bundle and files. */
+export async function fetchVersion(
+  remote: Remote,
+  current: CurrentVersion,
+): Promise<{ bundle: Uint8Array; files: Map<string, VaultFile> }> {
+  const { timestamp, seal } = current;
+  const found = await getBundle(remote, timestamp);
+  if (found === null) {
+    const message = `the manifest of ${remote.env} names version ${timestamp}, but the bucket holds no such bundle`;
+    throw new CliError(
+      "CORRUPT",
+      message,
+      `vsync restore ${remote.env} <version>   (vsync versions ${remote.env} lists them)`,
+    );
+  }
+  const expected =
+    seal === null ? { timestamp, sealed: false } : { timestamp, sha256: seal.sha256, sealed: true };
+  return { bundle: found.body, files: await openBundle(remote.keys, found.body, expected) };
+}
+
+async function acceptVerdict(
+  remote: Remote,
+  trust: Trust,
+  found: StoredObject,
+  verdict: Verdict,
+): Promise<CurrentVersion> {
+  const { etag } = found;
+  switch (verdict.kind) {
+    case "verified": {
+      const { sha256, writeId, ...rest } = verdict.manifest;
+      return { etag, ...rest, seal: { sha256, writeId } };
+    }
+    case "unsealed": {
+      if (trust.sealRequired) throw sealMissing(remote);
+      const current = { etag, timestamp: verdict.timestamp, generation: verdict.generation, seal: null };
+      await fetchVersion(remote, current); // without a seal only the bundle shows whose passphrase this is
+      return current;
+    }
+    case "malformed":
+      throw sealMissing(remote);
+    case "failed":
+    case "grace":
+    case "grace-over":
+      throw await foreignSeal(remote, found);
+  }
+}
+
+// Grace is for readers: a writer under the old passphrase would undo the rotation.
+async function foreignSeal(remote: Remote, found: StoredObject): Promise<CliError> {
+  const rotatedAt = found.metadata["rotated-at"];
+  const publisher = await findPublisher(remote, new TextDecoder().decode(found.body).trim());
+  const rotation =
+    rotatedAt === undefined ? "it was sealed with another one" : `the passphrase was rotated at ${rotatedAt}`;
+  return new CliError(
+    "WRONG_PASSPHRASE",
+    `this passphrase does not verify the manifest of ${remote.env}: ${rotation}${publisher === null ? "" : ` by ${publisher.who}`}, or somebody without the passphrase wrote the manifest`,
+    "import the new share: vsync share import <file>",
+  );
+}
+
+function sealMissing({ env, store }: Remote): CliError {
+  return new CliError(
+    "CORRUPT",
+    `the manifest of ${env} has no valid seal, though this environment is sealed: somebody without the passphrase has changed it`,
+    `find out who can write to ${store.description}; then publish under a new key: vsync init ${env} --take-over`,
+  );
+}
+
+function refuseRollback(
+  { env }: Remote,
+  trust: Trust,
+  { generation, timestamp, seal }: CurrentVersion,
+): void {
+  const { highest, minGen } = trust;
+  const hint = `look at vsync versions ${env} and vsync audit ${env}; if the older state is wanted: run the same command with --accept-rollback`;
+  const lowest = Math.max(minGen, highest?.generation ?? 0);
+  if (generation < lowest) {
+    throw new CliError(
+      "ROLLBACK",
+      `the bucket names generation ${generation} (${timestamp}) of ${env}, but generation ${lowest} was seen before`,
+      hint,
+    );
+  }
+  if (
+    highest !== null &&
+    generation === highest.generation &&
+    seal !== null &&
+    seal.writeId !== highest.writeId
+  ) {
+    throw new CliError(
+      "ROLLBACK",
+      `generation ${generation} of ${env} is ${timestamp} now, but was ${highest.timestamp} when it was seen before`,
+      hint,
+    );
+  }
+}

@@ -1,0 +1,32 @@
+// The files that one environment keeps on a writer's machine: docs/formats.md section 9.
+
+import { join } from "node:path";
+
+export interface StatePaths {
+  /** Exists while a command works on this environment. */
+  readonly lock: string;
+  readonly ledger: string;
+  /** A publish on its way, and its bundle. */
+  readonly pending: string;
+  readonly pendingBundle: string;
+  /** A folder swap on its way, and the bundle that becomes the base with it. */
+  readonly swap: string;
+  readonly incomingBundle: string;
+  /** The last synced bundle. */
+  readonly base: string;
+  /** What pulls replaced. */
+  readonly backups: string;
+}
+
+export function statePaths(folder: string): StatePaths {
+  return {
+    lock: join(folder, "lock"),
+    ledger: join(folder, "ledger.json"),
+    pending: join(folder, "pending.json"),
+    pendingBundle: join(folder, "pending.rqe1"),
+    swap: join(folder, "swap.json"),
+    incomingBundle: join(folder, "incoming.rqe1"),
+    base: join(folder, "base.rqe1"),
+    backups: join(folder, "backups"),
+  };
+}

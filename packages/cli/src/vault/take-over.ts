@@ -1,0 +1,43 @@
+// Publishing under a fresh key over a vault that nobody here can open: `init --take-over`, docs/formats.md section 6,
+// "Take-over and loss". The only way to replace a manifest that does not verify.
+
+import { parseTimestamp, readGeneration } from "@vsync/envelope";
+import type { StoredObject } from "@vsync/store";
+import type { Context } from "../context.ts";
+import { recordCommit, requireCommitted } from "./commit.ts";
+import { auditIntent, withEnvironment } from "./environment.ts";
+import { FIRST, publish, type Replaced } from "./publish.ts";
+import { getManifest } from "./remote.ts";
+import { listVault, readVault, recordListing } from "./vault-folder.ts";
+
+const MAX_BELIEVED_GENERATION = 2 ** 40;
+
+/** Publishes the vault folder, empty or not, in place of whatever manifest stands there. Config and key are new already. */
+export async function takeOver(context: Context, env: string): Promise<void> {
+  await withEnvironment(context, env, async (environment) => {
+    const { remote, local, vaultFolder, writeAuditRow } = environment;
+    const found = await getManifest(remote);
+    const listing = listVault(vaultFolder);
+    const read = listing === null ? null : readVault(listing);
+    const outcome = await publish(remote, local, {
+      operation: "take-over",
+      files: read?.files ?? new Map(),
+      replaces: found === null ? FIRST : withoutTrust(found),
+      packed: read === null ? null : recordListing(read.listing, local.now()),
+      audit: auditIntent(environment, "take-over", {}),
+    });
+    await requireCommitted(remote, outcome);
+    await recordCommit(local.paths, outcome.pending, writeAuditRow);
+  });
+}
+
+// Nothing in that manifest is authenticated for us: it gives an order to stay in, and no field is carried over.
+function withoutTrust({ etag, body, metadata }: StoredObject): Replaced {
+  const timestamp = new TextDecoder().decode(body).trim();
+  const generation = readGeneration(metadata);
+  return {
+    etag,
+    timestamp: parseTimestamp(timestamp) === null ? null : timestamp,
+    generation: generation !== null && generation < MAX_BELIEVED_GENERATION ? generation : 0,
+  };
+}
