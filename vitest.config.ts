@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // Where to leave a machine-readable report as well; CI takes its totals from it.
 const report = process.env.VSYNC_TEST_REPORT;
 
-const conditions = ["vsync-source", "node", "module", "import", "default"];
+const conditions = ["vsync-source", "node", "import", "default"];
 
 export default defineConfig({
   resolve: { conditions },
