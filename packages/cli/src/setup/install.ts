@@ -88,7 +88,7 @@ function putStateAside(host: Host, repo: string, env: string): Undo {
   acquireLock(lock); // throws when another vsync is at work in it; moves away with the folder
   const aside = `${folder}.replaced-${formatTimestamp(host.now())}`;
   renameSync(folder, aside);
-  rmSync(join(aside, "lock"), { force: true });
+  rmSync(join(aside, "lock"), { recursive: true, force: true });
   syncDir(dirname(folder));
   return () => {
     rmSync(folder, { recursive: true, force: true });
