@@ -11,6 +11,7 @@ import { checkBucket, findPlace, type Place } from "./folder-path.ts";
 import { readEtag, readInfo, readListed, readObject, withFile } from "./folder-read.ts";
 import {
   checkMetadata,
+  DEFAULT_MAX_BYTES,
   type ListedObject,
   type ObjectStore,
   StoreError,
@@ -95,7 +96,7 @@ export async function openFolderStore(
 
   return {
     description: `folder ${root}`,
-    get: (key, { maxBytes = Number.POSITIVE_INFINITY, signal } = {}) =>
+    get: (key, { maxBytes = DEFAULT_MAX_BYTES, signal } = {}) =>
       read(key, signal, (file, path) => readObject(file, path, maxBytes, signal)),
     head: (key, { signal } = {}) => read(key, signal, (file, path) => readInfo(file, path, signal)),
     put: (key, body, options = {}) => write(key, body, options, () => true),

@@ -1,6 +1,7 @@
 // Objects in a bucket: an S3 server or a folder, behind one interface (docs/formats.md section 10).
 
 export {
+  DEFAULT_MAX_BYTES,
   type ListedObject,
   type ObjectInfo,
   type ObjectStore,

@@ -36,8 +36,11 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** 512 MiB: twice the largest bundle. */
+export const DEFAULT_MAX_BYTES: number = 512 * 1024 * 1024;
+
 export interface ReadOptions extends RequestOptions {
-  /** A body of more bytes, declared or received, is TOO_LARGE and is not held in memory. Default: no limit. */
+  /** A body of more bytes, declared or received, is TOO_LARGE and is not held in memory. Default: DEFAULT_MAX_BYTES. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -78,13 +81,13 @@ export interface ObjectStore {
 
 /**
  * - ACCESS_DENIED: the credentials or a permission were refused (on a folder: EACCES, EPERM)
- * - UNREACHABLE: DNS, TCP, TLS, silence, cancelled, 429 and 5xx after the tries there are
+ * - UNREACHABLE: DNS, TCP, TLS, silence, cut off midway, cancelled, 429 and 5xx; after the tries there are
  * - PRECONDITION_FAILED: a conditional write lost, certainly or (`landed`) perhaps to its own first sending
  * - BUCKET_MISSING: there is no such bucket, or no such folder
  * - NOT_SUPPORTED: the server answered 501
  * - REJECTED: any other answer; a key the store cannot hold; a redirect to another region or host
  * - TOO_LARGE: more than `maxBytes`, or an answer beyond what S3 ever sends
- * - CORRUPT: shorter than declared, re-encoded on the way, or an object file that is damaged
+ * - CORRUPT: re-encoded on the way, or an object file that is damaged
  * - LOCAL_IO: disk full, EIO, a lock that does not come free: the folder store only
  */
 export type StoreErrorCode =

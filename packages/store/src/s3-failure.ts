@@ -1,0 +1,151 @@
+// Why an S3 server did not answer, as the error of a store: DNS, connection, TLS, silence and truncation told apart.
+
+import { StoreError, type StoreErrorCode } from "./object-store.ts";
+import { type Exchange, OversizeError, SilenceError, TruncationError } from "./s3-transport.ts";
+
+/** What was being done; the words of the message. */
+export interface Attempt {
+  /** Completes "cannot ...": "read a/manifest". */
+  readonly doing: string;
+  /** Endpoint and bucket. */
+  readonly where: string;
+  readonly kind: "read" | "write" | "conditional write";
+  readonly region: string;
+  /** The name of a proxy variable that is set. */
+  readonly proxyVariable: string | null;
+  readonly retried: boolean;
+}
+
+export interface Finding {
+  readonly code: StoreErrorCode;
+  readonly why: string;
+  readonly hint: string;
+  readonly landed?: "no" | "unknown";
+}
+
+const CHECK_ENDPOINT = "check the endpoint, and that this machine can reach it";
+const TRUST =
+  "if the server's certificate is signed by your own authority, name that authority's file in NODE_EXTRA_CA_CERTS";
+
+/** Causes from before the first byte of the request was sent: a write that ended so has not landed. */
+const NOT_SENT: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  ENOTFOUND: ["its name is not known (DNS)", "check the spelling of the endpoint and this machine's DNS"],
+  EAI_AGAIN: ["DNS does not answer", "check this machine's network and DNS"],
+  ECONNREFUSED: [
+    "nothing listens there",
+    "check the endpoint's host and port, and that the server is running",
+  ],
+  EHOSTUNREACH: ["there is no way to that host", CHECK_ENDPOINT],
+  ENETUNREACH: ["there is no network to it", CHECK_ENDPOINT],
+  EADDRNOTAVAIL: ["there is no network to it", CHECK_ENDPOINT],
+  ETIMEDOUT: ["no connection in time", CHECK_ENDPOINT],
+  CERT_HAS_EXPIRED: [
+    "its TLS certificate has expired",
+    "renew the certificate, and check this machine's clock",
+  ],
+  CERT_NOT_YET_VALID: ["its TLS certificate is not valid yet", "check this machine's clock"],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ["its TLS certificate is self-signed", TRUST],
+  SELF_SIGNED_CERT_IN_CHAIN: ["its TLS certificate is signed by an unknown authority", TRUST],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ["its TLS certificate is signed by an unknown authority", TRUST],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ["its TLS certificate is signed by an unknown authority", TRUST],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    "its TLS certificate is for another host",
+    "use the host name that the certificate was issued for",
+  ],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    "it does not speak TLS there",
+    "is it http:// rather than https://, or another port?",
+  ],
+  EPROTO: ["it does not speak TLS there", "is it http:// rather than https://, or another port?"],
+};
+
+/** Why a request that ended in `failure` may be sent again: what broke was the connection, not the request. */
+export function isBroken(failure: unknown): boolean {
+  return (
+    failure instanceof TruncationError ||
+    ["ECONNRESET", "EPIPE", "ECONNREFUSED", "ECONNABORTED", "EAI_AGAIN"].includes(codeOf(failure))
+  );
+}
+
+/** No answer came. The cause is what the network or the transport reported. */
+export function failureError({ failure, signal, sent }: Exchange, attempt: Attempt): StoreError {
+  const { code, why, hint, landed = "unknown" } = judgeFailure(failure, signal);
+  const proxy =
+    code === "UNREACHABLE" && attempt.proxyVariable !== null && !signal?.aborted
+      ? `; ${attempt.proxyVariable} is set, but vsync connects directly`
+      : "";
+  return new StoreError(code, `cannot ${attempt.doing} (${attempt.where}): ${why}`, {
+    hint: `${hint}${proxy}`,
+    landed: attempt.kind === "read" || !sent ? "no" : landed,
+    retried: attempt.retried,
+    cause: failure,
+  });
+}
+
+function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Finding {
+  if (signal?.aborted) return { code: "UNREACHABLE", why: "cancelled", hint: "run the command again" };
+  if (failure instanceof OversizeError)
+    return {
+      code: "TOO_LARGE",
+      why: `the answer is too large: ${failure.message}`,
+      hint: "is this the bucket and the prefix that were meant?",
+    };
+  if (failure instanceof TruncationError)
+    return {
+      code: "UNREACHABLE",
+      why: failure.message,
+      hint: "check the network, then run the command again",
+    };
+  if (failure instanceof SilenceError)
+    return {
+      code: "UNREACHABLE",
+      why: failure.message,
+      hint: CHECK_ENDPOINT,
+      landed: failure.stage === "connect" ? "no" : "unknown",
+    };
+  const errno = codeOf(failure);
+  const [why, hint] = NOT_SENT[errno] ?? [];
+  if (why !== undefined && hint !== undefined && !isMidway(failure))
+    return { code: "UNREACHABLE", why, hint, landed: "no" };
+  if (errno.startsWith("HPE_"))
+    return {
+      code: "UNREACHABLE",
+      why: "it does not speak HTTP",
+      hint: "is it https:// rather than http://, or another port?",
+    };
+  if (errno !== "")
+    return {
+      code: "UNREACHABLE",
+      why: `the connection broke (${errno})`,
+      hint: "check the network, then run the command again",
+    };
+  // Not from the network at all: the client would not even send it.
+  return {
+    code: "REJECTED",
+    why: messageOf(failure),
+    hint: "check endpoint, region and bucket",
+    landed: "no",
+  };
+}
+
+/** An established connection can time out too, when its other end has vanished; that error says so. */
+function isMidway(failure: unknown): boolean {
+  return (
+    codeOf(failure) === "ETIMEDOUT" &&
+    failure instanceof Error &&
+    "syscall" in failure &&
+    failure.syscall !== "connect"
+  );
+}
+
+function codeOf(failure: unknown): string {
+  return failure instanceof Error && "code" in failure && typeof failure.code === "string"
+    ? failure.code
+    : "";
+}
+
+function messageOf(failure: unknown): string {
+  return (failure instanceof Error ? failure.message : String(failure))
+    .replace(/[^ -~]+/g, " ")
+    .slice(0, 200);
+}

@@ -1,0 +1,73 @@
+// Sends one request, and once more what may be sent twice; every answer comes back, whatever its status.
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { RequestOptions } from "./object-store.ts";
+import { isOverloaded, retryAfterMs } from "./s3-answer.ts";
+import { type Attempt, failureError, isBroken } from "./s3-failure.ts";
+import type { Answer, Exchange, ExchangeOptions } from "./s3-transport.ts";
+
+/** What is asked for: the words for an error, and what the transport must hold to. */
+export interface Plan extends RequestOptions {
+  readonly doing: string;
+  readonly kind: Attempt["kind"];
+  /** Most bytes of a success. Default: an acknowledgement's. */
+  readonly maxBytes?: number | undefined;
+}
+
+export interface Sent<Output> {
+  readonly answer: Answer;
+  /** What the SDK made of it; null when it could not, or when it was no success. */
+  readonly output: Output | null;
+  readonly attempt: Attempt;
+}
+
+/** `request` hands its argument to the SDK as the options of one command. Rejects with `StoreError` when nothing answers. */
+export type Send = <Output>(
+  request: (options: object) => Promise<Output>,
+  plan: Plan,
+) => Promise<Sent<Output>>;
+
+const MAX_ACKNOWLEDGEMENT_BYTES = 64 * 1024;
+
+/** Before the second and the third sending, in milliseconds. */
+const BACKOFF_MS = [200, 800];
+
+/** No sending again later than this after the first, so that an operation without an end is over within a minute. */
+const LAST_START_MS = 20_000;
+
+/**
+ * Reads and unconditional writes are sent up to three times: on 429, 5xx and broken connections, when the server does
+ * not ask for a longer wait than we have. Silence is not tried again, it took its time. Conditional writes are sent
+ * once (object-store.ts says why).
+ */
+export function createSender(server: Pick<Attempt, "where" | "region" | "proxyVariable">): Send {
+  return async (request, plan) => {
+    const start = performance.now();
+    for (let sendings = 1; ; sendings++) {
+      const attempt: Attempt = { ...server, doing: plan.doing, kind: plan.kind, retried: sendings > 1 };
+      const exchange: Exchange = {
+        maxBytes: plan.maxBytes ?? MAX_ACKNOWLEDGEMENT_BYTES,
+        signal: plan.signal,
+        sent: sendings > 1,
+        answer: null,
+        failure: null,
+      };
+      const output = await request({ exchange } satisfies ExchangeOptions).catch((error: unknown) => {
+        exchange.failure ??= error;
+        return null;
+      });
+      const { answer } = exchange;
+      const backoff = BACKOFF_MS[sendings - 1];
+      const passing = answer === null ? isBroken(exchange.failure) : isOverloaded(answer);
+      if (passing && backoff !== undefined && plan.kind !== "conditional write" && !plan.signal?.aborted) {
+        const wait = answer === null ? backoff : Math.max(backoff, retryAfterMs(answer, Date.now()));
+        if (performance.now() - start + wait < LAST_START_MS) {
+          await delay(wait, undefined, { signal: plan.signal }).catch(() => undefined);
+          continue;
+        }
+      }
+      if (answer === null) throw failureError(exchange, attempt);
+      return { answer, output, attempt };
+    }
+  };
+}
