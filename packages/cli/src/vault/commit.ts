@@ -2,20 +2,14 @@
 // Every step can be taken twice, so that a later process can do again what a crash cut short.
 
 import { findPublisher } from "../audit/publisher.ts";
+import type { WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { installBase } from "./kept-bundles.ts";
 import { loadLedger, saveLedger, withGenuine } from "./ledger.ts";
-import { type AuditIntent, dropPending, loadPendingBundle, type Pending } from "./pending.ts";
+import { dropPending, loadPendingBundle, type Pending } from "./pending.ts";
 import type { Outcome } from "./publish.ts";
 import type { Remote } from "./remote.ts";
 import type { StatePaths } from "./state-paths.ts";
-
-/** Writes an audit row and remembers the log's new chain value; never throws on account of the log. */
-export type WriteAuditRow = (
-  intent: AuditIntent,
-  version: { readonly timestamp: string; readonly generation: number },
-  mayBeThere: boolean,
-) => Promise<void>;
 
 /** `resumed`: an earlier process may have come this far already. PARTIAL when this machine cannot note it down. */
 export async function recordCommit(

@@ -46,13 +46,13 @@ export function installBase(paths: StatePaths, from: string): void {
   syncDir(dirname(paths.base));
 }
 
-/** Keeps the files encrypted, as the newest of ten backups. Returns its name. */
+/** Keeps the files encrypted, as the newest of ten backups. Returns its path. */
 export async function saveBackup(
   paths: StatePaths,
   keys: VaultKeys,
   files: VaultFiles,
   nowMs: number,
-): Promise<{ timestamp: string; path: string }> {
+): Promise<string> {
   ensurePrivateDir(paths.backups);
   const kept = listBackups(paths);
   let atMs = nowMs;
@@ -63,7 +63,7 @@ export async function saveBackup(
   // By name: a clock that jumped back must not make the one just written the oldest, so that one is never dropped.
   for (const old of kept.slice(0, Math.max(0, kept.length + 1 - BACKUPS_KEPT)))
     removePrivateFile(backupPath(paths, old));
-  return { timestamp, path };
+  return path;
 }
 
 /** Timestamps, oldest first. */

@@ -1,7 +1,12 @@
-// Settles a publish that an earlier process left behind, before anything else is done: docs/formats.md section 6.
+// Finishes or undoes what an earlier process left half done, before anything else is done: docs/formats.md section 6.
 
+import { dirname } from "node:path";
+import type { WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
-import { recordCommit, type WriteAuditRow } from "./commit.ts";
+import { removeLeftovers } from "../config/private-file.ts";
+import { recordCommit } from "./commit.ts";
+import type { Environment } from "./environment.ts";
+import { type RecoveredSwap, recoverSwap } from "./folder-swap.ts";
 import { dropPending, loadPending, type Pending } from "./pending.ts";
 import { bundleKey, type Remote } from "./remote.ts";
 import { isOurBundle, type Settlement, settle, swapManifest } from "./settle.ts";
@@ -14,6 +19,24 @@ export interface RecoveredPublish {
    * not tell any more, and nothing can be sent again. `manifest-gone`: somebody deleted the manifest; it stays pending.
    */
   readonly became: "committed" | "dropped" | "untraceable" | "manifest-gone";
+}
+
+/** Every command's first step. */
+export async function recoverEarlierWork({
+  remote,
+  local: { paths },
+  terminal,
+  writeAuditRow,
+}: Environment): Promise<void> {
+  removeLeftovers(dirname(paths.ledger));
+  const swap = recoverSwap(paths);
+  if (swap !== null) {
+    terminal.note(describeSwap(swap));
+    const { finished } = swap;
+    if (finished?.audit) await writeAuditRow(finished.audit, finished.synced, true);
+  }
+  const publish = await recoverPublish(remote, paths, writeAuditRow);
+  if (publish !== null) terminal.note(describePublish(publish));
 }
 
 /**
@@ -47,8 +70,13 @@ export async function recoverPublish(
   }
 }
 
-/** For people. */
-export function describeRecovery({ pending, became }: RecoveredPublish): string {
+function describeSwap({ folder, finished }: RecoveredSwap): string {
+  return finished === null
+    ? `an interrupted pull was undone; ${folder} is as it was before`
+    : `an interrupted pull was finished; ${folder} is at version ${finished.synced.timestamp}`;
+}
+
+function describePublish({ pending, became }: RecoveredPublish): string {
   const { operation, timestamp, generation } = pending;
   const earlier = `an interrupted ${operation} (version ${timestamp})`;
   switch (became) {

@@ -31,6 +31,26 @@ export interface ListedFile extends FileStat {
 const READING_ROUNDS = 4;
 
 /**
+ * The config's vault folder as an absolute path. Secrets are written into a folder inside the repository, and through
+ * no link on the way to it: a repository could bring one along.
+ */
+export function resolveVaultFolder(root: string, folder: string): string {
+  const parts = folder.split("/");
+  if (parts.some((part) => ["", ".", "..", ".git"].includes(part) || /[\\:]/.test(part))) {
+    const message = `the config names "${folder}" as vault folder, which is no folder inside the repository`;
+    throw new CliError("INPUT", message, "vsync init <env> --edit --vault-folder infra/vault/<env>");
+  }
+  for (const [index] of parts.entries()) {
+    const path = join(root, ...parts.slice(0, index + 1));
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) continue;
+    const hint =
+      "put a real folder in its place, or choose another: vsync init <env> --edit --vault-folder <folder>";
+    throw new CliError("INPUT", `${path} is a symbolic link; vsync follows none to secrets`, hint);
+  }
+  return join(root, ...parts);
+}
+
+/**
  * Lists a vault folder, or null when there is none. Refuses (INPUT, or the envelope's InputRefusedError) what a
  * vault cannot hold, naming the file: links, sockets, FIFOs, devices, names that some machine could not unpack.
  */
@@ -84,6 +104,10 @@ export function recordListing(
     ([name, { size, mtimeNs, ctimeNs, inode }]) => [name, { size, mtimeNs, ctimeNs, inode }] as const,
   );
   return { folder, files: new Map(stats), recordedAt: nowMs };
+}
+
+export function sizeOf({ files }: Listing): { files: number; bytes: number } {
+  return { files: files.size, bytes: [...files.values()].reduce((sum, { size }) => sum + size, 0) };
 }
 
 /** The first name that is not the same file, unchanged, in both; null when all are. */

@@ -1,0 +1,174 @@
+// Making the vault folder equal to a version from the bucket, without losing anybody's edits.
+
+import type { VaultFiles } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { writePrivateFile } from "../config/private-file.ts";
+import {
+  type Changes,
+  compareVaults,
+  countChanges,
+  editsLost,
+  formatChanges,
+  isProvenUnchanged,
+} from "./changes.ts";
+import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
+import { replaceFolder } from "./folder-swap.ts";
+import { loadBase, saveBackup } from "./kept-bundles.ts";
+import { type Ledger, loadLedger, type Synced, saveLedger } from "./ledger.ts";
+import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
+import { type CurrentVersion, fetchVersion } from "./remote.ts";
+import { type Listing, listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
+
+export interface PullInput extends AuditInput {
+  readonly env: string;
+  /** Discards local edits. */
+  readonly force?: boolean;
+  /** Keeps local edits, encrypted, before they are replaced. */
+  readonly backup?: boolean;
+  readonly version?: string;
+  /** The passphrase of that version's time. */
+  readonly oldPassphrase?: string | null;
+  readonly acceptRollback?: boolean;
+}
+
+/** The changes are what the pull did to the vault folder, or with --dry-run would do. */
+export interface PullResult extends Changes {
+  readonly env: string;
+  /** False: the folder was equal already, or --dry-run. */
+  readonly updated: boolean;
+  readonly generation: number;
+  readonly timestamp: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Path of the backup, or null when none was needed or asked for. */
+  readonly backup: string | null;
+}
+
+const STEPS = 4;
+
+export async function pullVault(
+  environment: Environment,
+  input: PullInput,
+  dryRun = false,
+): Promise<PullResult> {
+  const { env } = input;
+  const { remote, local, vaultFolder, terminal, writeAuditRow } = environment;
+  const audit = auditIntent(environment, "pull", input);
+
+  terminal.step(1, STEPS, `looking at ${vaultFolder}`);
+  const listing = listVault(vaultFolder);
+
+  terminal.step(2, STEPS, `asking ${remote.store.description} for the current version`);
+  const { ledger, current } = await readStanding(environment, input.acceptRollback);
+  if (current === null) throw nothingThere(environment, ledger);
+  const synced = syncedHere(ledger, listing, vaultFolder);
+  const wanted = input.version ?? current.timestamp;
+  if (listing !== null && synced?.timestamp === wanted && isProvenUnchanged(listing, synced)) {
+    const { timestamp, generation } = synced;
+    return { env, updated: false, generation, timestamp, ...sizeOf(listing), ...NO_CHANGES, backup: null };
+  }
+
+  terminal.step(3, STEPS, `fetching and decrypting version ${wanted}`);
+  const version = await fetchWanted(environment, current, wanted, input.oldPassphrase ?? null);
+  const vault = listing === null ? null : readVault(listing);
+  const changes = compareVaults(vault?.files ?? NO_FILES, version.files);
+  const result = describe(env, version, changes);
+  if (vault !== null && countChanges(changes) === 0) {
+    adopt(environment, version, vault.listing);
+    return { ...result, updated: false };
+  }
+  const edits =
+    vault === null ? NO_CHANGES : await findEdits(environment, synced, vault.files, version.files);
+  const isEdited = vault !== null && countChanges(edits) > 0;
+  if (isEdited && !input.backup && !input.force) throw localChanges(env, edits);
+  if (dryRun) return { ...result, updated: false };
+  const keep = isEdited && input.backup === true;
+  const backup = keep ? await saveBackup(local.paths, remote.keys, vault.files, local.now()) : null;
+
+  terminal.step(4, STEPS, `replacing ${vaultFolder}: ${version.files.size} files`);
+  const { timestamp, generation } = version;
+  replaceFolder(local.paths, {
+    folder: vaultFolder,
+    before: vault?.listing ?? null,
+    files: version.files,
+    bundle: version.bundle,
+    version: { timestamp, generation, operation: "pull" },
+    audit,
+    now: local.now,
+  });
+  if (audit !== null) await writeAuditRow(audit, version, false);
+  return { ...result, updated: true, backup };
+}
+
+const NO_FILES: VaultFiles = new Map();
+const NO_CHANGES: Changes = { added: [], changed: [], removed: [] };
+
+async function fetchWanted(
+  { config, remote }: Environment,
+  current: CurrentVersion,
+  wanted: string,
+  oldPassphrase: string | null,
+): Promise<FetchedVersion> {
+  if (wanted !== current.timestamp) {
+    return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase);
+  }
+  return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
+}
+
+/** What somebody did to the folder since it was synced and the pull would undo. */
+async function findEdits(
+  { remote, local }: Environment,
+  synced: Synced | null,
+  files: VaultFiles,
+  incoming: VaultFiles,
+): Promise<Changes> {
+  const base = synced === null ? null : await loadBase(local.paths, remote, synced.timestamp);
+  return editsLost(base ?? NO_FILES, files, incoming);
+}
+
+// The folder is equal to the version although the ledger did not know: it was only touched, or the ledger was lost.
+function adopt(
+  { local }: Environment,
+  { timestamp, generation, bundle }: FetchedVersion,
+  listing: Listing,
+): void {
+  const { paths } = local;
+  const synced: Synced = { timestamp, generation, operation: "pull", ...recordListing(listing, local.now()) };
+  writePrivateFile(paths.base, bundle);
+  saveLedger(paths, { ...loadLedger(paths), synced });
+}
+
+function describe(
+  env: string,
+  { timestamp, generation, files }: FetchedVersion,
+  changes: Changes,
+): Omit<PullResult, "updated"> {
+  const bytes = [...files.values()].reduce((sum, file) => sum + file.bytes.length, 0);
+  return { env, generation, timestamp, files: files.size, bytes, ...changes, backup: null };
+}
+
+function nothingThere({ remote }: Environment, { highest }: Ledger): CliError {
+  const { env } = remote;
+  const { description } = remote.store;
+  if (highest === null) {
+    const message = `${description} holds no version of ${env} yet`;
+    return new CliError(
+      "NOT_CONFIGURED",
+      message,
+      `put secrets into the vault folder, then: vsync push ${env}`,
+    );
+  }
+  return new CliError(
+    "NOT_CONFIGURED",
+    `the manifest of ${env} is gone from ${description}, though generation ${highest.generation} was there: somebody deleted it`,
+    `find out who and why; then publish the vault folder anew: vsync push ${env} --recreate`,
+  );
+}
+
+function localChanges(env: string, edits: Changes): CliError {
+  return new CliError(
+    "LOCAL_CHANGES",
+    `pulling ${env} would lose local edits: ${formatChanges(edits)}`,
+    `publish them: vsync push ${env}; or keep them aside: vsync pull ${env} --backup; or discard them: vsync pull ${env} --force`,
+  );
+}

@@ -1,0 +1,175 @@
+// Publishing the vault folder as the next version, unless nothing changed or the bucket moved on.
+
+import type { VaultFiles } from "@vsync/envelope";
+import { CliError, toCliError } from "../cli-error.ts";
+import { formatSize } from "../terminal.ts";
+import { type Changes, compareVaults, countChanges, isProvenUnchanged } from "./changes.ts";
+import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
+import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
+import { loadBase } from "./kept-bundles.ts";
+import { type Ledger, type Synced, saveLedger } from "./ledger.ts";
+import { loadPending } from "./pending.ts";
+import { FIRST, publish, type Replaced } from "./publish.ts";
+import { type CurrentVersion, fetchVersion } from "./remote.ts";
+import { listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
+
+export interface PushInput extends AuditInput {
+  readonly env: string;
+  readonly force?: boolean;
+  readonly recreate?: boolean;
+  readonly acceptRollback?: boolean;
+}
+
+export interface PushResult extends Changes {
+  readonly env: string;
+  /** False: nothing had changed, or --dry-run. */
+  readonly published: boolean;
+  /** Of the version that the vault folder now equals; for --dry-run, of the one it would have replaced (0: none). */
+  readonly generation: number;
+  readonly timestamp: string | null;
+  readonly files: number;
+  readonly bytes: number;
+  /** Somebody has published on top of it already. */
+  readonly superseded: boolean;
+}
+
+const STEPS = 5;
+
+export async function pushVault(
+  environment: Environment,
+  input: PushInput,
+  dryRun = false,
+): Promise<PushResult> {
+  const { env, force = false } = input;
+  const { remote, local, vaultFolder, terminal } = environment;
+  const audit = auditIntent(environment, "push", input);
+
+  terminal.step(1, STEPS, `looking at ${vaultFolder}`);
+  const listing = listVault(vaultFolder);
+  if (listing === null) throw noVault(vaultFolder, env);
+
+  terminal.step(2, STEPS, `asking ${remote.store.description} for the current version`);
+  const { ledger, current } = await readStanding(environment, input.acceptRollback);
+  const replaces = current ?? replacesNothing(environment, ledger, input);
+  const synced = syncedHere(ledger, listing, vaultFolder);
+  const inStep = current !== null && synced?.timestamp === current.timestamp;
+  if (current !== null && !inStep && !force) throw await notInStep(environment, synced, current);
+  const unpublished = {
+    env,
+    published: false,
+    generation: replaces.generation,
+    timestamp: replaces.timestamp,
+    superseded: false,
+  };
+  if (inStep && isProvenUnchanged(listing, synced)) {
+    return { ...unpublished, ...NO_CHANGES, ...sizeOf(listing) };
+  }
+
+  const vault = readVault(listing);
+  const recorded = recordListing(vault.listing, local.now());
+  const { files, bytes } = sizeOf(vault.listing);
+  const before = await lastPublished(environment, current, inStep);
+  const changes = compareVaults(before ?? new Map(), vault.files);
+  if (current !== null && before !== null && countChanges(changes) === 0) {
+    noteTouched(environment, ledger, current, recorded);
+    return { ...unpublished, ...changes, files, bytes };
+  }
+  if (files === 0 && before !== null && before.size > 0 && !force) throw emptied(vaultFolder, env);
+  if (dryRun) return { ...unpublished, ...changes, files, bytes };
+
+  const outcome = await publish(remote, local, {
+    operation: "push",
+    files: vault.files,
+    replaces,
+    packed: recorded,
+    audit,
+    onStep(step, size) {
+      if (step === "encrypt") terminal.step(3, STEPS, `encrypting ${files} files, ${formatSize(bytes)}`);
+      if (step === "upload") terminal.step(4, STEPS, `uploading the bundle, ${formatSize(size)}`);
+      if (step === "swap") terminal.step(5, STEPS, "naming it in the manifest");
+    },
+  });
+  const { superseded } = await requireCommitted(remote, outcome);
+  await recordCommit(local.paths, outcome.pending, environment.writeAuditRow);
+  const { generation, timestamp } = outcome.pending;
+  return { env, published: true, generation, timestamp, files, bytes, ...changes, superseded };
+}
+
+const NO_CHANGES: Changes = { added: [], changed: [], removed: [] };
+
+/** The place of a manifest that is not there: none yet, or, with --recreate, the one that was deleted. */
+function replacesNothing(
+  environment: Environment,
+  { highest }: Ledger,
+  { env, recreate }: PushInput,
+): Replaced {
+  const { config, local, remote } = environment;
+  const pending = loadPending(local.paths); // one that could not be settled, because the manifest is gone
+  const seen = Math.max(highest?.generation ?? 0, config.minGen ?? 0, pending?.generation ?? 0);
+  if (seen === 0) return FIRST;
+  const timestamp =
+    [highest?.timestamp, pending?.timestamp]
+      .filter((it) => it !== undefined)
+      .sort()
+      .at(-1) ?? null;
+  if (recreate) return { etag: null, timestamp, generation: seen };
+  throw new CliError(
+    "NOT_CONFIGURED",
+    `the manifest of ${env} is gone from ${remote.store.description}, though generation ${seen} was there: somebody deleted it`,
+    `find out who and why; then publish the vault folder as generation ${seen + 1}: vsync push ${env} --recreate`,
+  );
+}
+
+/** What a push is compared with: the base, or what --force publishes over. Null: nothing, or it cannot be read. */
+async function lastPublished(
+  { remote, local }: Environment,
+  current: CurrentVersion | null,
+  inStep: boolean,
+): Promise<VaultFiles | null> {
+  if (current === null) return null;
+  if (inStep) return await loadBase(local.paths, remote, current.timestamp);
+  try {
+    return (await fetchVersion(remote, current)).files;
+  } catch (error) {
+    if (toCliError(error).code === "CORRUPT") return null; // publishing over it is what mends it
+    throw error;
+  }
+}
+
+// Files that were only touched: with fresh stats the next look at them is enough.
+function noteTouched(
+  { local: { paths } }: Environment,
+  ledger: Ledger,
+  { timestamp, generation }: CurrentVersion,
+  recorded: Pick<Synced, "folder" | "files" | "recordedAt">,
+): void {
+  saveLedger(paths, { ...ledger, synced: { timestamp, generation, operation: "push", ...recorded } });
+}
+
+async function notInStep(
+  { remote }: Environment,
+  synced: Synced | null,
+  current: CurrentVersion,
+): Promise<CliError> {
+  const what =
+    synced === null
+      ? "the vault folder was never synced with the bucket"
+      : "somebody else published in the meantime";
+  return await movedOn(remote, current, what);
+}
+
+function noVault(folder: string, env: string): CliError {
+  return new CliError(
+    "INPUT",
+    `there is no vault folder ${folder}`,
+    `vsync pull ${env}   or make it and put the secrets in`,
+  );
+}
+
+function emptied(folder: string, env: string): CliError {
+  return new CliError(
+    "INPUT",
+    `the vault folder ${folder} is empty, the last version is not`,
+    `to get it back: vsync pull ${env} --force; to publish an empty vault: vsync push ${env} --force`,
+  );
+}
