@@ -14,6 +14,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -27,6 +28,7 @@ const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
+const TEMPORARY_NAME = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 const MAX_SIZE = 512 * 1024 * 1024;
 
 /** Makes the folder and its missing parents, 0700 whatever the umask; refuses an existing one that others may write. */
@@ -101,6 +103,11 @@ export function readPrivateFile(path: string): Buffer | null {
 /** Removes a file; it is fine when there is none. */
 export function removePrivateFile(path: string): void {
   if (removeIfThere(path)) syncDir(dirname(path));
+}
+
+/** Removes what writePrivateFile left in the folder when its process was killed. Nobody else may be writing in it. */
+export function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) if (TEMPORARY_NAME.test(name)) removeIfThere(join(folder, name));
 }
 
 /** Makes renames and new names in a folder durable. Windows cannot open folders and does not need it. */
