@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -125,12 +135,18 @@ describe("reading refuses", () => {
 
   test("a folder", () => {
     mkdirSync(path());
-    expect(reading()).toMatchObject({ code: "LOCAL_IO", message: expect.stringContaining("not a regular file") });
+    expect(reading()).toMatchObject({
+      code: "LOCAL_IO",
+      message: expect.stringContaining("not a regular file"),
+    });
   });
 
   test("a FIFO, without waiting for its writer", () => {
     execFileSync("mkfifo", ["-m", "600", path()]);
-    expect(reading()).toMatchObject({ code: "LOCAL_IO", message: expect.stringContaining("not a regular file") });
+    expect(reading()).toMatchObject({
+      code: "LOCAL_IO",
+      message: expect.stringContaining("not a regular file"),
+    });
   });
 
   test.runIf(process.getuid?.() === 0)("a file of another user", () => {
@@ -142,6 +158,8 @@ describe("reading refuses", () => {
 
 test("an existing folder that others may write is refused, and not changed", () => {
   chmodSync(folder, 0o777);
-  expect(() => ensurePrivateDir(folder)).toThrow(expect.objectContaining({ code: "LOCAL_IO", hint: `chmod 700 ${folder}` }));
+  expect(() => ensurePrivateDir(folder)).toThrow(
+    expect.objectContaining({ code: "LOCAL_IO", hint: `chmod 700 ${folder}` }),
+  );
   expect(mode(folder)).toBe("777");
 });

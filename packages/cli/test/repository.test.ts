@@ -3,7 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
-import { checkEnvName, findRepository, normaliseName, parseOrigin, recordOrigin } from "../src/identity/repository.ts";
+import {
+  checkEnvName,
+  findRepository,
+  normaliseName,
+  parseOrigin,
+  recordOrigin,
+} from "../src/identity/repository.ts";
 import { makeWorkplace } from "./workplace.ts";
 
 describe("the root is", () => {
@@ -20,12 +26,22 @@ describe("the root is", () => {
     const { root, context } = makeWorkplace();
     mkdirSync(join(root, "deep/inside"), { recursive: true });
     const found = findRepository(context({ cwd: join(root, "deep/inside") }).host);
-    expect(found).toMatchObject({ root, name: "acme_shop", hasVsyncFile: false, origin: "git.example/acme/shop" });
+    expect(found).toMatchObject({
+      root,
+      name: "acme_shop",
+      hasVsyncFile: false,
+      origin: "git.example/acme/shop",
+    });
   });
 
   test("the current folder when there is neither and --repo names it", () => {
     const { root, context } = makeWorkplace(null);
-    expect(findRepository(context().host, "Acme/Shop")).toEqual({ root, name: "acme_shop", hasVsyncFile: false, origin: null });
+    expect(findRepository(context().host, "Acme/Shop")).toEqual({
+      root,
+      name: "acme_shop",
+      hasVsyncFile: false,
+      origin: null,
+    });
   });
 
   test("nowhere without any of these, and the error says both ways out", () => {
@@ -62,7 +78,10 @@ describe("the name", () => {
     const { root, context } = makeWorkplace(null);
     execFileSync("git", ["init", "--quiet"], { cwd: root, env: bareEnvironment() });
     expect(() => findRepository(context().host)).toThrow(
-      expect.objectContaining({ code: "INPUT", hint: "name it: --repo <name>   (or: git remote add origin <url>)" }),
+      expect.objectContaining({
+        code: "INPUT",
+        hint: "name it: --repo <name>   (or: git remote add origin <url>)",
+      }),
     );
   });
 
@@ -91,25 +110,43 @@ describe("the name", () => {
     expect(normaliseName(raw)).toBe(name);
   });
 
-  test.each(["", "...", "_private", ".hidden", "a..b", "../../etc", "con", "NUL.txt", "com1", "profiles", "backups", "ends."])(
-    "%j is refused",
-    (raw) => {
-      expect(() => normaliseName(raw)).toThrow(expect.objectContaining({ code: "INPUT" }));
-    },
-  );
+  test.each([
+    "",
+    "...",
+    "_private",
+    ".hidden",
+    "a..b",
+    "../../etc",
+    "con",
+    "NUL.txt",
+    "com1",
+    "profiles",
+    "backups",
+    "ends.",
+  ])("%j is refused", (raw) => {
+    expect(() => normaliseName(raw)).toThrow(expect.objectContaining({ code: "INPUT" }));
+  });
 });
 
 describe("a name that another git origin on this machine uses", () => {
   const stranger = (): ReturnType<typeof makeWorkplace> => {
     const place = makeWorkplace("https://git.example/mallory/shop.git");
     writeFileSync(join(place.root, ".vsync"), "repo=acme_shop\n");
-    recordOrigin(place.context().host, { root: "", name: "acme_shop", hasVsyncFile: false, origin: "git.example/acme/shop" });
+    recordOrigin(place.context().host, {
+      root: "",
+      name: "acme_shop",
+      hasVsyncFile: false,
+      origin: "git.example/acme/shop",
+    });
     return place;
   };
 
   test("is refused", () => {
     expect(() => findRepository(stranger().context().host)).toThrow(
-      expect.objectContaining({ code: "INPUT", message: expect.stringContaining("belongs to git.example/acme/shop") }),
+      expect.objectContaining({
+        code: "INPUT",
+        message: expect.stringContaining("belongs to git.example/acme/shop"),
+      }),
     );
   });
 

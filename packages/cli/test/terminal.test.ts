@@ -17,7 +17,11 @@ function open(options: { tty?: boolean; flags?: Partial<Flags>; env?: Record<str
     Object.assign(new PassThrough(), { isTTY }).on("data", (chunk) => {
       texts[name] += String(chunk);
     });
-  const streams = { stdin: Object.assign(new PassThrough(), { isTTY }), stdout: collect("out"), stderr: collect("err") };
+  const streams = {
+    stdin: Object.assign(new PassThrough(), { isTTY }),
+    stdout: collect("out"),
+    stderr: collect("err"),
+  };
   const flags = { json: false, quiet: false, noInput: false, yes: false, dryRun: false, ...options.flags };
   const terminal = createTerminal(streams, options.env ?? {}, flags);
   return { terminal, out: () => texts.out, err: () => texts.err };

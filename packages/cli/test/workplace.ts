@@ -64,7 +64,11 @@ function makeContext(
   };
   const stdout = collect();
   const stderr = collect();
-  const terminal = createTerminal({ stdin: host.stdin, stdout: stdout.stream, stderr: stderr.stream }, host.env, flags);
+  const terminal = createTerminal(
+    { stdin: host.stdin, stdout: stdout.stream, stderr: stderr.stream },
+    host.env,
+    flags,
+  );
   return { host, terminal, flags, said: () => ({ out: stdout.text(), err: stderr.text() }) };
 }
 

@@ -19,6 +19,7 @@ import {
 } from "../setup/location.ts";
 import { makeNewKey } from "../setup/new-key.ts";
 import { checkVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
+import { takeOver } from "../vault/take-over.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
   readonly env: string;
@@ -93,9 +94,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   if (!flags.dryRun) {
     terminal.step(3, 3, `writing config, key and ${folder}`);
     await installEnvironment(context, { repository, env, before, config, key, takesEnvFile }, async () => {
-      if (!takesOver) return;
-      const { takeOver } = await import("../vault/take-over.ts");
-      await takeOver(context, env);
+      if (takesOver) await takeOver(context, env);
     });
     warnAboutIgnore(context, repository, folder, env);
   }

@@ -26,7 +26,9 @@ export type Undo = () => void;
 export function checkVaultFolder({ root }: Repository, folder: string): string {
   const inside = relative(root, resolve(root, folder)).split(sep).join("/");
   const parts = inside.split("/");
-  if (inside !== "" && !isAbsolute(inside) && parts[0] !== ".." && !parts.includes(".git")) return inside;
+  const refused =
+    isAbsolute(inside) || parts.some((part) => ["", "..", ".git"].includes(part) || /[\\:]/.test(part));
+  if (!refused) return inside;
   throw new CliError(
     "INPUT",
     `the vault folder ${visible(folder)} is not a folder inside ${root}`,

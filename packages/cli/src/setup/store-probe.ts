@@ -31,14 +31,14 @@ export async function probeStore(
 }
 
 async function conditionsHold(store: ObjectStore, key: string): Promise<boolean> {
-  const created = await race((body) => store.putIfAbsent(key, body));
+  const created = await race("create", (body) => store.putIfAbsent(key, body));
   if (created === null) {
     // No conditions at all, or none that hold: plain writing and reading must still work.
     await store.put(key, utf8("vsync probe"));
     await store.get(key);
     return false;
   }
-  const replaced = await race((body) => store.putIfMatch(key, body, created.etag));
+  const replaced = await race("replace", (body) => store.putIfMatch(key, body, created.etag));
   const stands = await store.get(key);
   if (replaced === null || stands === null || stands.etag !== replaced.etag) return false;
   return await refuses(() => store.putIfMatch(key, utf8("vsync probe, stale"), created.etag));
@@ -46,9 +46,13 @@ async function conditionsHold(store: ObjectStore, key: string): Promise<boolean>
 
 /** Several writers at once: the winner's answer, or null when there was not exactly one. */
 async function race(
+  what: string,
   write: (body: Uint8Array) => Promise<{ etag: string }>,
 ): Promise<{ etag: string } | null> {
-  const bodies = Array.from({ length: WRITERS }, (_, writer) => utf8(`vsync probe, writer ${writer}`));
+  // No two bodies alike: an ETag names a content, and a write that changes nothing would leave it as it is.
+  const bodies = Array.from({ length: WRITERS }, (_, writer) =>
+    utf8(`vsync probe, ${what}, writer ${writer}`),
+  );
   const outcomes = await Promise.allSettled(bodies.map(write));
   const winners = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
   const [winner] = winners;

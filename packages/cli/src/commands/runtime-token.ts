@@ -1,0 +1,183 @@
+// `vsync runtime-token <env>`: VSYNC_CONFIG for an application, with credentials that have been tried.
+// docs/formats.md section 8.
+
+import { encodeConfigBlob } from "@vsync/envelope";
+import { openStore, type StoreLocation } from "@vsync/store";
+import { CliError } from "../cli-error.ts";
+import { readSecretInput } from "../config/secret-input.ts";
+import type { Context, Said } from "../context.ts";
+import { findRepository } from "../identity/repository.ts";
+import {
+  type AuditInput,
+  auditIntent,
+  type Environment,
+  rememberGenuine,
+  trustOf,
+  withEnvironment,
+} from "../vault/environment.ts";
+import { loadLedger } from "../vault/ledger.ts";
+import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
+
+export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
+
+export interface RuntimeTokenInput extends AuditInput {
+  readonly env: string;
+  readonly accessKey?: string;
+  readonly secretKeyFile?: string;
+  /** False: for work offline. */
+  readonly validate?: boolean;
+  readonly format?: TokenFormat;
+}
+
+export interface RuntimeTokenResult {
+  /** The value of VSYNC_CONFIG. */
+  readonly config: string;
+  /** Null: left out, for a vault without a seal. */
+  readonly minGen: number | null;
+  readonly validated: boolean;
+  /** What goes to stdout. */
+  readonly text: string;
+}
+
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export async function runtimeToken(context: Context, input: RuntimeTokenInput): Promise<RuntimeTokenResult> {
+  const { env, format } = input;
+  const own = await readCredentials(context, input);
+  const { name: repo } = findRepository(context.host, context.flags.repo);
+  return await withEnvironment(context, env, async (environment) => {
+    const {
+      config: { s3, prefix, encryption },
+    } = environment;
+    const { endpoint, region, bucket } = s3;
+    const { accessKeyId, secretAccessKey } = own ?? s3;
+    const location = { endpoint, region, bucket, accessKeyId, secretAccessKey };
+    const validated = input.validate !== false;
+    if (validated) await tryCredentials(context, location, prefix);
+    const current = validated ? await currentVersion(context, environment) : null;
+    const minGen = lowestGeneration(context, environment, current);
+    const config = await encodeConfigBlob({
+      ...location,
+      prefix,
+      env,
+      ...encryption,
+      ...(minGen !== null && { minGen }),
+    });
+    if (validated && !context.flags.dryRun) await audit(environment, input, current);
+    return { config, minGen, validated, text: formatToken(config, format, `vsync-${repo}-${env}`) };
+  });
+}
+
+export function describeRuntimeToken({ text }: RuntimeTokenResult): Said {
+  return { out: text };
+}
+
+/** Credentials for the application alone, or null: it gets those of this machine. */
+async function readCredentials(
+  context: Context,
+  { accessKey, secretKeyFile }: RuntimeTokenInput,
+): Promise<Credentials | null> {
+  if (accessKey === undefined && secretKeyFile === undefined) return null;
+  if (accessKey === undefined) {
+    throw new CliError("USAGE", "--secret-key-file needs the key's id", "add --access-key <id>");
+  }
+  if (secretKeyFile !== undefined) {
+    return {
+      accessKeyId: accessKey,
+      secretAccessKey: await readSecretInput(context, secretKeyFile, "--secret-key-file"),
+    };
+  }
+  if (context.terminal.interactive) {
+    return {
+      accessKeyId: accessKey,
+      secretAccessKey: await context.terminal.askSecret(`Secret key of ${accessKey}`),
+    };
+  }
+  throw new CliError(
+    "USAGE",
+    "--access-key needs the key's secret",
+    "add --secret-key-file <path>, or - for standard input",
+  );
+}
+
+async function tryCredentials({ host }: Context, location: StoreLocation, prefix: string): Promise<void> {
+  const store = await openStore(location, { env: host.env });
+  try {
+    await store.head(manifestKey(prefix));
+  } finally {
+    await store.close();
+  }
+}
+
+async function currentVersion(
+  { terminal, host }: Context,
+  environment: Environment,
+): Promise<CurrentVersion | null> {
+  const { remote, local } = environment;
+  const ledger = loadLedger(local.paths);
+  const current = await readCurrentVersion(remote, trustOf(environment, ledger), host.now());
+  if (current === null) {
+    terminal.warn(
+      `nothing has been pushed yet; an application cannot start before: vsync push ${remote.env}`,
+    );
+  } else {
+    rememberGenuine(environment, ledger, current);
+  }
+  return current;
+}
+
+/** What the token makes the application insist on: nothing older, and a seal. Null only for a vault without one. */
+function lowestGeneration(
+  { terminal }: Context,
+  { config, local }: Environment,
+  current: CurrentVersion | null,
+): number | null {
+  if (current?.seal) return current.generation;
+  const { sealed, highest, synced } = loadLedger(local.paths);
+  if (!sealed && (current !== null || synced !== null)) {
+    terminal.warn(
+      "this vault has no seal: applications with this token accept older states of it, and unsealed ones",
+    );
+    return null;
+  }
+  return Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+}
+
+async function audit(
+  environment: Environment,
+  input: RuntimeTokenInput,
+  current: CurrentVersion | null,
+): Promise<void> {
+  const intent = auditIntent(environment, "runtime-token", input);
+  if (intent === null) return;
+  const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };
+  await environment.writeAuditRow(intent, { timestamp, generation }, false);
+}
+
+/** A blob holds letters, digits, `:`, `-` and `_` only: nothing below needs escaping. */
+function formatToken(config: string, format: TokenFormat | undefined, name: string): string {
+  switch (format) {
+    case undefined:
+      return config;
+    case "env": // docker --env-file, dotenv, EnvironmentFile=
+    case "github": // gh secret set --env-file -, and $GITHUB_ENV
+      return `VSYNC_CONFIG=${config}`;
+    case "k8s":
+      return [
+        "apiVersion: v1",
+        "kind: Secret",
+        "metadata:",
+        `  name: ${name.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "")}`,
+        "type: Opaque",
+        "stringData:",
+        `  VSYNC_CONFIG: "${config}"`,
+      ].join("\n");
+    case "compose":
+      return ["services:", "  app:", "    environment:", `      VSYNC_CONFIG: "${config}"`].join("\n");
+    case "systemd":
+      return ["[Service]", `Environment="VSYNC_CONFIG=${config}"`].join("\n");
+  }
+}

@@ -1,0 +1,549 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { deriveKeys, judgeManifest } from "@vsync/envelope";
+import { openStore, type StoredObject } from "@vsync/store";
+import { describe, expect, test } from "vitest";
+import { bareEnvironment } from "../../../test/machine.ts";
+import { type InitInput, init } from "../src/commands/init.ts";
+import { push } from "../src/commands/push.ts";
+import { type EnvConfig, loadEnvConfig } from "../src/config/env-config.ts";
+import { saveProfile } from "../src/config/profiles.ts";
+import { openKeystore } from "../src/keys/keystore.ts";
+import { isPlainHttp } from "../src/setup/location.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+const ITERATIONS = 100_000;
+
+/** `init demo` on the workplace's folder bucket. */
+async function setUp(
+  place: Workplace,
+  input: Partial<InitInput> = {},
+  options: Parameters<Workplace["context"]>[0] = {},
+) {
+  const context = place.context(options);
+  const given = { env: "demo", ...place.bucket, iterations: ITERATIONS, ...input };
+  const result = await init(context, given);
+  return { result, ...context.said() };
+}
+
+/** `init demo` on what is there already: no flag but these. */
+async function again(
+  place: Workplace,
+  input: Partial<InitInput>,
+  options: Parameters<Workplace["context"]>[0] = {},
+) {
+  return await init(place.context(options), { env: "demo", ...input });
+}
+
+const configOf = (place: Workplace): EnvConfig | null =>
+  loadEnvConfig(place.context().host, "acme_shop", "demo");
+const keyOf = async (place: Workplace, account = "acme_shop/demo"): Promise<string | null> =>
+  await (await openKeystore(place.context().host)).get(account);
+const read = (place: Workplace, path: string): string => readFileSync(join(place.root, path), "utf8");
+
+/** Everything below the workplace but git's own, with contents: to see that nothing has changed. */
+function snapshot({ folder }: Workplace): ReadonlyMap<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => [join(entry.parentPath, entry.name), entry] as const)
+    .filter(([path]) => !path.includes("/.git/") && !path.includes("/@vsync/"));
+  return new Map(
+    files.map(([path, entry]) => [path, entry.isFile() ? readFileSync(path, "latin1") : "folder"]),
+  );
+}
+
+describe("a new environment", () => {
+  test("gets a passphrase of 44 characters in the keystore and a salt of 24 in the config", async () => {
+    const place = makeWorkplace();
+    await setUp(place);
+    expect(await keyOf(place)).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    expect(configOf(place)).toEqual({
+      version: 1,
+      s3: { ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "", useSsl: false },
+      encryption: { salt: expect.stringMatching(/^[A-Za-z0-9_-]{24}$/), iterations: ITERATIONS },
+      prefix: "acme_shop/demo/",
+      files: { vaultFolder: "infra/vault/demo" },
+      audit: { enabled: true },
+    });
+  });
+
+  test("has 600,000 iterations unless told otherwise", async () => {
+    const place = makeWorkplace();
+    await init(place.context(), { env: "demo", ...place.bucket });
+    expect(configOf(place)?.encryption.iterations).toBe(600_000);
+  });
+
+  test("gets a vault folder of mode 0700, .vsync and ignore rules", async () => {
+    const place = makeWorkplace();
+    await setUp(place);
+    expect(statSync(join(place.root, "infra/vault/demo")).mode & 0o777).toBe(0o700);
+    expect(read(place, ".vsync")).toBe("repo=acme_shop\n");
+    expect(read(place, ".gitignore").split("\n").slice(1)).toEqual([
+      "/infra/vault/",
+      "/.env",
+      "/.env.demo",
+      "",
+    ]);
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+    const status = execFileSync("git", ["status", "--porcelain"], {
+      cwd: place.root,
+      env: bareEnvironment(),
+      encoding: "utf8",
+    });
+    expect(status).toBe("?? .gitignore\n?? .vsync\n");
+  });
+
+  test("leaves nothing of the probe in the bucket", async () => {
+    const place = makeWorkplace();
+    const { result } = await setUp(place);
+    expect(result.conditionalWrites).toBe(true);
+    expect(readdirSync(join(place.folder, "bucket/acme_shop/demo"))).toEqual([]);
+  });
+
+  test("says no secret", async () => {
+    const place = makeWorkplace();
+    const { result, out, err } = await setUp(place);
+    const key = (await keyOf(place)) as string;
+    for (const text of [out, err, JSON.stringify(result)]) expect(text).not.toContain(key);
+  });
+
+  test("differs from the next one in passphrase and salt", async () => {
+    const place = makeWorkplace();
+    await setUp(place);
+    await setUp(place, { env: "prod" });
+    expect(await keyOf(place, "acme_shop/prod")).not.toBe(await keyOf(place));
+    expect(read(place, ".gitignore").match(/infra\/vault/g)).toHaveLength(1);
+  });
+});
+
+describe("the prefix", () => {
+  test.each([
+    ["team/app", "team/app/demo/"],
+    ["team/app/", "team/app/demo/"],
+    ["", "demo/"],
+  ])("%j becomes %s", async (prefix, expected) => {
+    const place = makeWorkplace();
+    expect((await setUp(place, { prefix })).result.prefix).toBe(expected);
+  });
+
+  test.each(["..", "a/../b", "./a", "a/.", "/a", "a//b", "a\nb", "a\u0000"])(
+    "%j is refused",
+    async (prefix) => {
+      const place = makeWorkplace();
+      await expect(setUp(place, { prefix })).rejects.toMatchObject({ code: "INPUT" });
+    },
+  );
+});
+
+describe("refuses, and changes nothing:", () => {
+  test.each<[string, Partial<InitInput>, string]>([
+    ["an endpoint that is no URL", { endpoint: "s3.example" }, "INPUT"],
+    ["an endpoint with credentials", { endpoint: "https://me:secret@s3.example" }, "INPUT"],
+    ["an endpoint with a query", { endpoint: "https://s3.example/?x=1" }, "INPUT"],
+    ["another scheme", { endpoint: "ftp://s3.example" }, "INPUT"],
+    ["too few iterations", { iterations: 99_999 }, "INPUT"],
+    ["too many iterations", { iterations: 10_000_001 }, "INPUT"],
+    ["a vault folder outside the repository", { vaultFolder: "../vault" }, "INPUT"],
+    ["the repository itself as vault folder", { vaultFolder: "." }, "INPUT"],
+    ["git's folder as vault folder", { vaultFolder: ".git/vault" }, "INPUT"],
+    ["a profile that is not there", { profile: "none" }, "INPUT"],
+    ["a profile's name with a path in it", { profile: "../x" }, "INPUT"],
+    ["a name that names no environment", { env: "De/mo" }, "INPUT"],
+    ["an env file that is not there", { takeEnvFile: true }, "INPUT"],
+    [
+      "S3 without a secret key and without a terminal",
+      { endpoint: "https://s3.example", accessKey: "id" },
+      "INPUT",
+    ],
+  ])("%s", async (_, input, code) => {
+    const place = makeWorkplace();
+    const before = snapshot(place);
+    await expect(setUp(place, input)).rejects.toMatchObject({ code });
+    expect(snapshot(place)).toEqual(before);
+  });
+
+  test("a vault folder behind a link", async () => {
+    const place = makeWorkplace();
+    mkdirSync(join(place.folder, "elsewhere"));
+    symlinkSync("../elsewhere", join(place.root, "infra"));
+    await expect(setUp(place)).rejects.toMatchObject({ code: "INPUT" });
+    expect(readdirSync(join(place.folder, "elsewhere"))).toEqual([]);
+    expect(await keyOf(place)).toBeNull();
+  });
+
+  test("an error never repeats credentials that were put into an endpoint", async () => {
+    const failure: Error = await setUp(makeWorkplace(), { endpoint: "https://me:s3cr3t@s3.example" }).catch(
+      (error) => error,
+    );
+    expect(failure.message).not.toContain("s3cr3t");
+  });
+});
+
+describe("when a later step fails", () => {
+  test("everything is put back", async () => {
+    const place = makeWorkplace();
+    writeFileSync(join(place.root, ".gitignore"), "node_modules\n");
+    mkdirSync(join(place.home, ".config/vsync/config"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(place.home, ".config/vsync/config/acme_shop"), "in the way of the config's folder");
+    const before = snapshot(place);
+    await expect(setUp(place)).rejects.toThrow();
+    const after = new Map(snapshot(place));
+    for (const left of [...after.keys()].filter((path) => /\/(bucket|keystore)(\/|$)/.test(path))) {
+      if (after.get(left) === "folder") after.delete(left);
+    }
+    expect(after).toEqual(before);
+  });
+
+  test("a vault folder that had files keeps them", async () => {
+    const place = makeWorkplace();
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    writeFileSync(join(place.root, "infra/vault/demo/secret"), "kept");
+    mkdirSync(join(place.root, ".vsync"));
+    await expect(setUp(place)).rejects.toThrow();
+    expect(read(place, "infra/vault/demo/secret")).toBe("kept");
+  });
+});
+
+describe(".gitignore", () => {
+  test("keeps its line endings and what it had", async () => {
+    const place = makeWorkplace();
+    writeFileSync(join(place.root, ".gitignore"), "node_modules\r\n*.log");
+    await setUp(place);
+    const text = read(place, ".gitignore");
+    expect(text.startsWith("node_modules\r\n*.log\r\n")).toBe(true);
+    expect(text.replaceAll("\r\n", "")).not.toContain("\n");
+  });
+
+  test("is left alone where everything is ignored already", async () => {
+    const place = makeWorkplace();
+    writeFileSync(join(place.root, ".gitignore"), "infra/\n.env*\n");
+    await setUp(place);
+    expect(read(place, ".gitignore")).toBe("infra/\n.env*\n");
+  });
+
+  test("gets a vault folder of its own name, with git's special characters escaped", async () => {
+    const place = makeWorkplace();
+    await setUp(place, { vaultFolder: "deploy/[a] b" });
+    expect(read(place, ".gitignore")).toContain("/deploy/\\[a\\]\\ b/\n");
+    expect(configOf(place)?.files.vaultFolder).toBe("deploy/[a] b");
+  });
+
+  test("that lets secrets through all the same is warned about", async () => {
+    const place = makeWorkplace();
+    mkdirSync(join(place.root, "infra"));
+    writeFileSync(join(place.root, "infra/.gitignore"), "!vault/\n");
+    const { err } = await setUp(place);
+    expect(err).toMatch(/^warning: infra\/vault\/demo is not ignored by git/m);
+  });
+
+  test("is not warned about when it does its work", async () => {
+    expect((await setUp(makeWorkplace())).err).toBe("");
+  });
+});
+
+describe("a root .env.demo", () => {
+  const withEnvFile = (): Workplace => {
+    const place = makeWorkplace();
+    writeFileSync(join(place.root, ".env.demo"), "TOKEN=canary\n", { mode: 0o644 });
+    return place;
+  };
+
+  test("goes into the vault folder on request, 0600", async () => {
+    const place = withEnvFile();
+    const { result } = await setUp(place, { takeEnvFile: true });
+    expect(result.tookEnvFile).toBe(".env.demo");
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=canary\n");
+    expect(statSync(join(place.root, "infra/vault/demo/.env.demo")).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(place.root, ".env.demo"))).toBe(false);
+  });
+
+  test("stays where it is without the request", async () => {
+    const place = withEnvFile();
+    await setUp(place);
+    expect(read(place, ".env.demo")).toBe("TOKEN=canary\n");
+    expect(readdirSync(join(place.root, "infra/vault/demo"))).toEqual([]);
+  });
+
+  test("never replaces one that is in the vault folder", async () => {
+    const place = withEnvFile();
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "TOKEN=other\n");
+    await expect(setUp(place, { takeEnvFile: true })).rejects.toMatchObject({ code: "INPUT" });
+    expect(read(place, ".env.demo")).toBe("TOKEN=canary\n");
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=other\n");
+    expect(configOf(place)).toBeNull();
+    expect(await keyOf(place)).toBeNull();
+  });
+
+  test("that is a link is not taken", async () => {
+    const place = makeWorkplace();
+    symlinkSync("/etc/hostname", join(place.root, ".env.demo"));
+    await expect(setUp(place, { takeEnvFile: true })).rejects.toMatchObject({ code: "INPUT" });
+  });
+});
+
+describe("an environment that exists", () => {
+  const existing = async (): Promise<Workplace> => {
+    const place = makeWorkplace();
+    await setUp(place);
+    return place;
+  };
+
+  test("is an error that names the flags", async () => {
+    await expect(again(await existing(), {})).rejects.toMatchObject({
+      code: "INPUT",
+      hint: expect.stringContaining("--keep, --edit or --overwrite"),
+    });
+  });
+
+  test("--keep changes neither config nor key, and mends the rest", async () => {
+    const place = await existing();
+    const [config, key] = [configOf(place), await keyOf(place)];
+    writeFileSync(join(place.root, ".gitignore"), "");
+    await again(place, { keep: true });
+    expect([configOf(place), await keyOf(place)]).toEqual([config, key]);
+    expect(read(place, ".gitignore")).toContain("/infra/vault/\n");
+  });
+
+  test("--edit changes what is given and keeps passphrase, salt and the rest", async () => {
+    const place = await existing();
+    const [config, key] = [configOf(place) as EnvConfig, await keyOf(place)];
+    await again(place, { edit: true, bucket: "other", vaultFolder: "secrets/demo" });
+    expect(configOf(place)).toEqual({
+      ...config,
+      s3: { ...config.s3, bucket: "other" },
+      files: { vaultFolder: "secrets/demo" },
+    });
+    expect(await keyOf(place)).toBe(key);
+  });
+
+  test("--overwrite makes a new key, and keeps the old one and its state aside", async () => {
+    const place = await existing();
+    const [config, key] = [configOf(place) as EnvConfig, await keyOf(place)];
+    const state = join(place.home, ".local/state/vsync/acme_shop");
+    mkdirSync(join(state, "demo"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(state, "demo/ledger.json"), "old", { mode: 0o600 });
+    await again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
+    expect(configOf(place)?.encryption.salt).not.toBe(config.encryption.salt);
+    expect(await keyOf(place)).not.toBe(key);
+    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+    const [aside] = readdirSync(state);
+    expect(aside).toMatch(/^demo\.replaced-\d{8}-\d{6}$/);
+    expect(readdirSync(join(state, aside as string))).toEqual(["ledger.json"]);
+  });
+
+  test.each<[string, Partial<InitInput>]>([
+    ["--keep --iterations", { keep: true, iterations: 700_000 }],
+    ["--edit --take-over", { edit: true, takeOver: true }],
+  ])("%s is refused: it would change the key", async (_, input) => {
+    await expect(again(await existing(), input)).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("the passphrase of VSYNC_PASSPHRASE", () => {
+  const own = "correct horse battery staple";
+
+  test("is used, and stored nowhere", async () => {
+    const place = makeWorkplace();
+    const { result } = await setUp(place, { iterations: 600_000 }, { env: { VSYNC_PASSPHRASE: own } });
+    expect(result.passphraseIn).toBe("VSYNC_PASSPHRASE");
+    expect(await keyOf(place)).toBeNull();
+  });
+
+  test.each([
+    ["is too short", "elevenchars", 600_000],
+    ["ends in white space", `${own}\n`, 600_000],
+    ["was not generated, with fewer iterations", own, 599_999],
+  ])("is refused when it %s", async (_, passphrase, iterations) => {
+    const place = makeWorkplace();
+    const failure: Error = await setUp(
+      place,
+      { iterations },
+      { env: { VSYNC_PASSPHRASE: passphrase } },
+    ).catch((e) => e);
+    expect(failure).toMatchObject({ code: "INPUT" });
+    expect(failure.message).not.toContain(passphrase.trim());
+    expect(configOf(place)).toBeNull();
+  });
+});
+
+describe("credentials", () => {
+  // Nothing listens there: each test is about what happens before or how the failure reads.
+  const s3 = { endpoint: "http://127.0.0.1:9", bucket: "nowhere", region: "r" };
+
+  test("of a variable are temporary when AWS_SESSION_TOKEN is set, and refused", async () => {
+    const env = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "canary-secret", AWS_SESSION_TOKEN: "t" };
+    await expect(setUp(makeWorkplace(), s3, { env })).rejects.toMatchObject({
+      code: "INPUT",
+      message: expect.stringContaining("AWS_SESSION_TOKEN"),
+    });
+  });
+
+  test("of a variable are not taken for another access key", async () => {
+    const env = { AWS_ACCESS_KEY_ID: "other", AWS_SECRET_ACCESS_KEY: "canary-secret" };
+    await expect(setUp(makeWorkplace(), { ...s3, accessKey: "id" }, { env })).rejects.toMatchObject({
+      code: "INPUT",
+      hint: expect.stringContaining("--secret-key-file"),
+    });
+  });
+
+  test("an unreachable bucket is UNREACHABLE, shows no secret and leaves nothing behind", async () => {
+    const place = makeWorkplace();
+    const before = snapshot(place);
+    const failure: Error = await setUp(
+      place,
+      { ...s3, accessKey: "id", secretKeyFile: "-" },
+      { stdin: "canary-secret\n" },
+    ).catch((e) => e);
+    expect(failure).toMatchObject({ code: "UNREACHABLE" });
+    expect(`${failure.message}${(failure as { hint?: string }).hint}${failure.stack}`).not.toContain(
+      "canary-secret",
+    );
+    expect(snapshot(place)).toEqual(before);
+  });
+
+  test("come from a profile, whose name the config remembers", async () => {
+    const place = makeWorkplace();
+    const { host } = place.context();
+    const { endpoint, bucket } = place.bucket;
+    saveProfile(host, "work", {
+      version: 1,
+      endpoint,
+      bucket,
+      region: "eu",
+      prefix: "base",
+      accessKeyId: "",
+      secretAccessKey: "",
+    });
+    await init(place.context(), { env: "demo", profile: "work", iterations: ITERATIONS });
+    expect(configOf(place)).toMatchObject({
+      prefix: "base/demo/",
+      initProfile: "work",
+      s3: { bucket: "bucket", region: "eu" },
+    });
+  });
+});
+
+describe("--dry-run", () => {
+  test("changes nothing, the bucket included", async () => {
+    const place = makeWorkplace();
+    mkdirSync(join(place.folder, "bucket"));
+    const before = snapshot(place);
+    const { result } = await setUp(place, {}, { flags: { dryRun: true } });
+    expect(result.did).toBe("nothing (dry run)");
+    expect(snapshot(place)).toEqual(before);
+  });
+});
+
+describe("an endpoint without TLS", () => {
+  test("is warned about", async () => {
+    const context = makeWorkplace().context({
+      env: { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" },
+    });
+    const input = { env: "demo", endpoint: "http://0.0.0.0:9", bucket: "nowhere", iterations: ITERATIONS };
+    await expect(init(context, input)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(context.said().err).toMatch(/^warning: http:\/\/0\.0\.0\.0:9 is not encrypted on the way/);
+  });
+
+  test.each([
+    ["http://s3.example", true],
+    ["http://10.0.0.1:9000", true],
+    ["http://localhost.example", true],
+    ["http://127.0.0.1.example", true],
+    ["https://s3.example", false],
+    ["http://localhost:9000", false],
+    ["http://127.0.0.1:9000", false],
+    ["http://[::1]:9000", false],
+    ["file:///tmp", false],
+  ])("%s: %s", (endpoint, plain) => {
+    expect(isPlainHttp(endpoint)).toBe(plain);
+  });
+});
+
+describe("a prefix that holds a vault already", () => {
+  const occupied = async (): Promise<Workplace> => {
+    const place = makeWorkplace();
+    const other = makeWorkplace();
+    await setUp(other, place.bucket);
+    writeFileSync(join(other.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
+    await push(other.context(), { env: "demo" });
+    await push(other.context(), { env: "demo" });
+    return place;
+  };
+
+  test("is refused, and nothing is changed", async () => {
+    const place = await occupied();
+    const before = snapshot(place);
+    await expect(setUp(place)).rejects.toMatchObject({
+      code: "CONFLICT",
+      hint: expect.stringContaining("--take-over"),
+    });
+    expect(snapshot(place)).toEqual(before);
+  });
+
+  test("is refused when only its manifest is gone", async () => {
+    const place = await occupied();
+    unlinkSync(join(place.folder, "bucket/acme_shop/demo/manifest"));
+    await expect(setUp(place)).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  test("is refused to --edit that moves there", async () => {
+    const place = await occupied();
+    await setUp(place, { prefix: "mine" });
+    const config = configOf(place);
+    await expect(again(place, { edit: true, prefix: "acme_shop" })).rejects.toMatchObject({
+      code: "CONFLICT",
+    });
+    expect(configOf(place)).toEqual(config);
+  });
+
+  test("is replaced by --take-over: fresh key, next generation, later version", async () => {
+    const place = await occupied();
+    const { result } = await setUp(place, { takeOver: true });
+    expect(result.did).toBe("take-over");
+    const store = await openStore({ ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" });
+    const manifest = (await store.get("acme_shop/demo/manifest")) as StoredObject;
+    const { salt, iterations } = (configOf(place) as EnvConfig).encryption;
+    const keys = await deriveKeys((await keyOf(place)) as string, salt, iterations);
+    expect(await judgeManifest(keys, "acme_shop/demo/", manifest, Date.now())).toMatchObject({
+      kind: "verified",
+      manifest: { generation: 2 },
+    });
+    const versions = readdirSync(join(place.folder, "bucket/acme_shop/demo")).filter((name) =>
+      name.startsWith("v"),
+    );
+    expect(versions).toHaveLength(2);
+  });
+
+  test("stays theirs, and this machine as it was, when the take-over fails", async () => {
+    const place = await occupied();
+    // What a vault cannot hold makes packing fail, after config and key are in place.
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    symlinkSync("/etc/hostname", join(place.root, "infra/vault/demo/link"));
+    const manifest = readFileSync(join(place.folder, "bucket/acme_shop/demo/manifest"), "latin1");
+    await expect(setUp(place, { takeOver: true })).rejects.toMatchObject({ code: "INPUT" });
+    expect([configOf(place), await keyOf(place)]).toEqual([null, null]);
+    expect(existsSync(join(place.root, ".vsync"))).toBe(false);
+    expect(readFileSync(join(place.folder, "bucket/acme_shop/demo/manifest"), "latin1")).toBe(manifest);
+  });
+});
+
+test("a config that others can read is refused with the way to mend it", async () => {
+  const place = makeWorkplace();
+  await setUp(place);
+  const path = join(place.home, ".config/vsync/config/acme_shop/env_demo");
+  chmodSync(path, 0o644);
+  expect(() => configOf(place)).toThrow(
+    expect.objectContaining({ code: "LOCAL_IO", hint: `chmod 600 ${path}` }),
+  );
+});
