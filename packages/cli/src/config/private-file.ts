@@ -107,6 +107,7 @@ export function removePrivateFile(path: string): void {
 
 /** Removes what writePrivateFile left in the folder when its process was killed. Nobody else may be writing in it. */
 export function removeLeftovers(folder: string): void {
+  if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) if (TEMPORARY_NAME.test(name)) removeIfThere(join(folder, name));
 }
 

@@ -29,6 +29,7 @@ export async function recoverEarlierWork({
   writeAuditRow,
 }: Environment): Promise<void> {
   removeLeftovers(dirname(paths.ledger));
+  removeLeftovers(paths.backups);
   const swap = recoverSwap(paths);
   if (swap !== null) {
     terminal.note(describeSwap(swap));
