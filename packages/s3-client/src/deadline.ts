@@ -31,9 +31,12 @@ export async function withDeadline<T>(bounds: Bounds, work: (deadline: Deadline)
 
   const controller = new AbortController();
   const deadline: Deadline = { signal: controller.signal, stage: "starting" };
-  let stop: (error: unknown) => void = () => {};
+  let stop: (error: S3UnreachableError) => void = () => {};
   const stopped = new Promise<never>((_, reject) => {
-    stop = reject;
+    stop = (error) => {
+      reject(error);
+      controller.abort();
+    };
   });
   const timer = setTimeout(() => stop(expired(timeoutMs, deadline.stage)), timeoutMs);
   const onAbort = () => stop(cancelled(signal as AbortSignal));

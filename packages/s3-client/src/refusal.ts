@@ -34,7 +34,7 @@ export function refused(answer: S3Answer): S3UnreachableError {
 
 /** The `<Code>` of an S3 error document when it is one of those known here. */
 export function s3ErrorCode(answer: S3Answer): string | null {
-  if (answer.body === null) return null;
+  if (answer.body === null || answer.status === 200) return null;
   const text = new TextDecoder().decode(answer.body);
   const code = /<Code>([A-Za-z]{1,64})<\/Code>/.exec(text)?.[1];
   return code !== undefined && Object.hasOwn(HINTS, code) ? code : null;

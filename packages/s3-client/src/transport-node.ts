@@ -34,6 +34,11 @@ export async function openTransport(endpoint: URL, fetch?: typeof globalThis.fet
       outgoing.on("response", (incoming) => {
         readAnswer(incoming, method, maxBytes).then(resolve, (error) => reject(connectionFailed(error)));
       });
+      // Without a listener such a request would never come to an end.
+      outgoing.on("upgrade", (_incoming, socket) => {
+        socket.destroy();
+        resolve({ status: 101, headers: new Map(), body: null, filtered: false });
+      });
       outgoing.on("error", (error) => reject(connectionFailed(error)));
       outgoing.end();
     });

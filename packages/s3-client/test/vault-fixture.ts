@@ -1,10 +1,10 @@
 // Vaults made by the writer's half of the formats, for the reader to open.
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import {
   deriveKeys,
   encodeConfigBlob,
@@ -18,6 +18,7 @@ import {
   type VaultKeys,
 } from "@vsync/envelope";
 import { encodeFolderHeader, keyToPath } from "@vsync/store/folder-object";
+import { afterAll } from "vitest";
 
 export interface TestObject {
   body: Uint8Array;
@@ -141,19 +142,30 @@ export function blob(vault: TestVault, changes: Partial<VaultConfig> = {}): Prom
   return encodeConfigBlob({ ...vault.config, ...changes });
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Writes the objects into a new folder bucket and returns its endpoint. */
 export async function folderEndpoint(
   objects: TestObjects,
   { everyone = false }: { readonly everyone?: boolean } = {},
 ): Promise<string> {
-  const bucket = "test-bucket";
   const folder = mkdtempSync(join(tmpdir(), "vsync-reader-"));
+  folders.push(folder);
   if (everyone) await chmod(folder, 0o755);
-  await mkdir(join(folder, bucket));
+  const endpoint = pathToFileURL(folder).href;
+  await writeObjects(endpoint, objects);
+  return endpoint;
+}
+
+export async function writeObjects(endpoint: string, objects: TestObjects): Promise<void> {
+  const bucket = join(fileURLToPath(endpoint), "test-bucket");
+  await mkdir(bucket, { recursive: true });
   for (const [key, { body, metadata }] of objects) {
-    const path = keyToPath(join(folder, bucket), key) as string;
+    const path = keyToPath(bucket, key) as string;
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, Buffer.concat([encodeFolderHeader(body, metadata), body]));
   }
-  return pathToFileURL(folder).href;
 }
