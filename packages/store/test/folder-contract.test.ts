@@ -26,5 +26,6 @@ describeContract("the folder store", {
   prefix: "contract/",
   etagCoversMetadata: true,
   holdsEmptyParts: false,
+  pageSize: 1000,
   conditions: "kept",
 });

@@ -12,6 +12,7 @@ describeWithS3("a real S3 server", ({ location, prefix }) => {
     prefix,
     etagCoversMetadata: false,
     holdsEmptyParts: true,
+    pageSize: 1000,
     conditions: "kept",
   });
 });
