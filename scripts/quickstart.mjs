@@ -97,7 +97,7 @@ running.stop();
 say(`
 That was all of it. Look around:
   ${vault}   the vault, in the clear, ignored by git
-  ${join(root, "bucket")}   what a bucket sees: ciphertext
+  ${join(root, "bucket")}   what a bucket sees: ciphertext, and who pushed when
   ${join(app, "app.mjs")}   the application
 
 Use the same files with the command you just saw (\`vsync\` was this build):

@@ -82,9 +82,8 @@ describeOnBuckets("a vault", (place) => {
   });
 
   test("says so when there is nothing to push, and publishes nothing", async () => {
-    const { stdout, stderr } = await first.vsync(["push", "demo", "--json"]);
-    expect(stderr).toBe("");
-    expect(JSON.parse(stdout)).toMatchObject({ generation: 1 });
+    const { stderr } = await first.vsync(["push", "demo"]);
+    expect(stderr).toContain("nothing changed since generation 1");
     expect((await openApplication(first, join(folder, "unchanged"))).generation).toBe(1);
   });
 
