@@ -1,0 +1,241 @@
+// The built command as a process: what it prints where, how it exits, and what it loads.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { bareEnvironment, type Finished, run } from "../../../test/machine.ts";
+import { EXIT_CODES } from "../src/exit-codes.ts";
+import { buildProgram } from "../src/program.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+interface Options {
+  readonly status?: number;
+  readonly input?: string;
+  readonly env?: Record<string, string>;
+}
+
+const environment = ({ home }: Workplace, env: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  ...bareEnvironment(),
+  HOME: home,
+  VSYNC_KEYSTORE: `file:${join(home, "keystore")}`,
+  ...env,
+});
+
+async function vsync(
+  args: readonly string[],
+  options: Options = {},
+  place = makeWorkplace(),
+): Promise<Finished> {
+  const { env, ...rest } = options;
+  return await run(process.execPath, [MAIN, ...args], {
+    cwd: place.root,
+    env: environment(place, env),
+    ...rest,
+  });
+}
+
+const initFlags = ({ bucket }: Workplace): readonly string[] => [
+  "--endpoint",
+  bucket.endpoint,
+  "--bucket",
+  bucket.bucket,
+  "--iterations",
+  "100000",
+];
+
+describe("--version", () => {
+  test.each([["--version"], ["-V"]])("%s is the version and nothing else", async (flag) => {
+    expect(await vsync([flag])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  test("is a document with --json", async () => {
+    for (const args of [
+      ["--version", "--json"],
+      ["--json", "--version"],
+    ]) {
+      expect(JSON.parse((await vsync(args)).stdout)).toEqual({ version });
+    }
+  });
+
+  test("loads next to nothing: neither commander, nor a prompt, nor the SDK", () => {
+    const loaded = new Set<string>();
+    const visit = (path: string): void => {
+      if (loaded.has(path)) return;
+      loaded.add(path);
+      const imports = readFileSync(path, "utf8").matchAll(
+        /^(?:import|export)\s(?:[^"';]*\sfrom\s)?"(\.[^"]+)"/gm,
+      );
+      for (const [, name] of imports) visit(join(dirname(path), name as string));
+    };
+    visit(MAIN);
+    const text = [...loaded].map((path) => readFileSync(path, "utf8")).join("");
+    expect(text).toContain(version);
+    expect(text.length).toBeLessThan(16 * 1024);
+  });
+});
+
+describe("help", () => {
+  test("is data: on stdout, status 0", async () => {
+    const { stdout, stderr } = await vsync(["--help"]);
+    expect(stdout).toMatch(/^Usage: vsync/);
+    expect(stderr).toBe("");
+  });
+
+  test("of a command has the flags that all share", async () => {
+    const { stdout } = await vsync(["push", "--help"]);
+    for (const flag of [
+      "--force",
+      "--note",
+      "--json",
+      "--quiet",
+      "--no-input",
+      "--yes",
+      "--dry-run",
+      "--repo",
+    ]) {
+      expect(stdout).toContain(flag);
+    }
+  });
+
+  test("comes on stderr when no command was given, status 1", async () => {
+    const { stdout, stderr } = await vsync([], { status: 1 });
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^Usage: vsync[\s\S]*no command was given/);
+  });
+});
+
+describe("a mistake on the command line", () => {
+  test.each([
+    [["pus"], "did you mean push?"],
+    [["runtime-tokn", "demo"], "did you mean runtime-token?"],
+    [["push", "demo", "--foce"], "did you mean --force?"],
+    [["--jsno", "push", "demo"], "did you mean --json?"],
+    [["passphrase", "shw"], "did you mean show?"],
+    [["zzzzzz"], "vsync --help"],
+    [["push"], "vsync --help"],
+    [["push", "demo", "prod"], "vsync --help"],
+    [["push", "demo", "--meta", "novalue"], "vsync --help"],
+    [["init", "demo", "--iterations", "6e5"], "vsync --help"],
+    [["runtime-token", "demo", "--format", "xml"], "vsync --help"],
+    [["init", "demo", "--keep", "--edit"], "vsync --help"],
+  ])("%j: %s", async (args, hint) => {
+    const plain = await vsync(args, { status: 1 });
+    expect(plain.stdout).toBe("");
+    expect(plain.stderr).toContain(hint);
+    const json = await vsync([...args, "--json"], { status: 1 });
+    expect(JSON.parse(json.stdout)).toEqual({
+      error: { code: "USAGE", message: expect.any(String), hint: expect.stringContaining(hint) },
+    });
+    expect(json.stderr).toBe("");
+  });
+});
+
+test.each([
+  ["init", "demo"],
+  ["push", "demo"],
+  ["pull", "demo"],
+  ["runtime-token", "demo"],
+  ["passphrase", "show", "demo"],
+])("%s fails with one JSON document on stdout and nothing else", async (...args) => {
+  const { stdout, stderr } = await vsync(
+    [...args, "--json"],
+    { status: EXIT_CODES.INPUT.status },
+    makeWorkplace(null),
+  );
+  expect(JSON.parse(stdout)).toEqual({
+    error: { code: "INPUT", message: expect.any(String), hint: expect.stringContaining("--repo") },
+  });
+  expect(stderr).toBe("");
+});
+
+test("the version flag of pull is pull's own", async () => {
+  const { stderr } = await vsync(["pull", "demo", "--version", "20260101-000000"], {
+    status: EXIT_CODES.NOT_CONFIGURED.status,
+  });
+  expect(stderr).toContain("vsync init demo");
+});
+
+test("no flag takes a secret as its value", () => {
+  const program = buildProgram(() => Promise.resolve());
+  const withAll = (command: Command): Command[] => [command, ...command.commands.flatMap(withAll)];
+  const flags = withAll(program).flatMap((command) => command.options);
+  const secrets = flags.filter(({ long, required }) => required && /secret|pass|token/.test(long ?? ""));
+  expect(secrets.map(({ long }) => long).filter((long) => !long?.endsWith("-file"))).toEqual([]);
+  expect(secrets.length).toBeGreaterThan(0);
+});
+
+test("the whole way: init, push, runtime-token, passphrase", async () => {
+  const place = makeWorkplace();
+  const done = await vsync(["init", "demo", ...initFlags(place), "--json"], {}, place);
+  expect(JSON.parse(done.stdout)).toMatchObject({ repo: "acme_shop", did: "create" });
+  writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+  expect(JSON.parse((await vsync(["push", "demo", "--json"], {}, place)).stdout)).toMatchObject({
+    generation: 1,
+  });
+  expect((await vsync(["runtime-token", "demo"], {}, place)).stdout).toMatch(
+    /^vsync-cfg-v1:[A-Za-z0-9_-]+\n$/,
+  );
+  await vsync(["passphrase", "show", "demo", "--out", "p"], {}, place);
+  expect(readFileSync(join(place.root, "p"), "utf8")).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+});
+
+describe("stdout", () => {
+  test("closed early by its reader is no error", async () => {
+    const child = spawn(process.execPath, [MAIN, "--help"], {
+      env: bareEnvironment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(stderr).toBe("");
+  });
+
+  test("that cannot be written is LOCAL_IO", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [MAIN, "--version"], {
+      env: bareEnvironment(),
+      stdio: ["ignore", full, "pipe"],
+    });
+    expect(await once(child, "close")).toEqual([EXIT_CODES.LOCAL_IO.status, null]);
+  });
+
+  test("that was never open is no error", () => {
+    const shell = `"${process.execPath}" "${MAIN}" --version >&- <&-`;
+    expect(execFileSync("sh", ["-c", shell], { env: bareEnvironment(), encoding: "utf8" })).toBe("");
+  });
+});
+
+test("SIGINT in the middle of the work ends it with 130 and leaves everything as it was", async () => {
+  const place = makeWorkplace();
+  const silent = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void silent.close());
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const flags = ["--endpoint", `http://127.0.0.1:${port}`, "--bucket", "nowhere", "--access-key", "id"];
+  const child = spawn(process.execPath, [MAIN, "init", "demo", ...flags, "--json"], {
+    cwd: place.root,
+    env: environment(place, { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "canary" }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  await once(silent, "connection"); // now it waits for an answer
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([EXIT_CODES.INTERRUPTED.status, null]);
+  expect(JSON.parse(stdout)).toEqual({ error: { code: "INTERRUPTED", message: "interrupted", hint: "" } });
+  expect([readdirSync(place.root), readdirSync(place.home)]).toEqual([[".git"], []]);
+});
