@@ -7,11 +7,19 @@ import type { ErrorCode } from "./exit-codes.ts";
 export class CliError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  /** For `--json`: the lists that the message shortens. Nothing secret. */
+  readonly details: object | undefined;
 
-  constructor(code: ErrorCode, message: string, hint: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint: string,
+    options: ErrorOptions & { readonly details?: object } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = hint;
+    this.details = options.details;
   }
 
   override get name(): string {

@@ -25,6 +25,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareInit(program, execute);
   declarePush(program, execute);
   declarePull(program, execute);
+  declareScalars(program, execute);
   declareRuntimeToken(program, execute);
   declarePassphrase(program, execute);
   return program;
@@ -108,6 +109,61 @@ function declarePull(program: Command, execute: Execute): void {
         const { pull, describePull } = await import("./commands/pull.ts");
         const result = await pull(context, { env, ...options });
         return { result, said: describePull(result) };
+      }),
+    );
+}
+
+function declareScalars(program: Command, execute: Execute): void {
+  program
+    .command("get <env> <name>")
+    .description("print one value of the vault folder and nothing else")
+    .action((env: string, name: string) =>
+      execute(async (context) => {
+        const { get, describeGet } = await import("./commands/get.ts");
+        const result = await get(context, { env, name });
+        return { result, said: describeGet(result) };
+      }),
+    );
+  program
+    .command("set <env> <name> [source]")
+    .description("change one value of the vault folder and no other byte; asks for it, or - takes stdin")
+    .option("--file <path>", "take the value from a file; one line break at its end is dropped")
+    .action((env: string, name: string, source: string | undefined, options) =>
+      execute(async (context) => {
+        const { set, describeSet } = await import("./commands/set.ts");
+        const result = await set(context, { env, name, ...(source !== undefined && { source }), ...options });
+        return { result, said: describeSet(result) };
+      }),
+    );
+  program
+    .command("unset <env> <name>")
+    .description("remove one value from the vault folder")
+    .action((env: string, name: string) =>
+      execute(async (context) => {
+        const { unset, describeUnset } = await import("./commands/unset.ts");
+        const result = await unset(context, { env, name });
+        return { result, said: describeUnset(result) };
+      }),
+    );
+  program
+    .command("check <env>")
+    .description("compare the vault's names with .env.example; status 1 when one is missing")
+    .option("--schema <file>", "a .env file with the names that are needed")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { check, describeCheck } = await import("./commands/check.ts");
+        const result = await check(context, { env, ...options });
+        return { result, said: describeCheck(result) };
+      }),
+    );
+  program
+    .command("use [env]")
+    .description("make .env a link to the vault's .env.<env>, or say where it leads")
+    .action((env: string | undefined) =>
+      execute(async (context) => {
+        const { use, describeUse } = await import("./commands/use.ts");
+        const result = await use(context, env === undefined ? {} : { env });
+        return { result, said: describeUse(result) };
       }),
     );
 }

@@ -116,8 +116,11 @@ export function createTerminal(
       for (const line of said.notes ?? []) note(line);
     },
     fail(error) {
-      const { code, message, hint } = error;
-      if (flags.json) stdout.write(`${toJson({ error: { code, message, hint } })}\n`);
+      const { code, message, hint, details } = error;
+      if (flags.json)
+        stdout.write(
+          `${toJson({ error: { code, message, hint, ...(details !== undefined && { details }) } })}\n`,
+        );
       else
         people(
           `${paint(31, "vsync:")} ${escapeText(message)}\n${hint === "" ? "" : `  ${escapeText(hint)}\n`}`,

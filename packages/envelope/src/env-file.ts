@@ -2,6 +2,7 @@
 
 import type { VaultFiles } from "./archive.ts";
 import { fromUtf8, utf8 } from "./encoding.ts";
+import { quoteName } from "./entry-names.ts";
 import { type Assignment, scanEnv } from "./env-scan.ts";
 import { InputRefusedError } from "./errors.ts";
 
@@ -15,7 +16,7 @@ export function parseEnv(bytes: Uint8Array): Map<string, string> {
 }
 
 /** The file that holds the scalars of `env`: `.env.<env>`, or else `.env`; null when the vault has neither. */
-export function scalarsFile(files: VaultFiles, env: string): string | null {
+export function scalarsFile(files: Pick<VaultFiles, "has">, env: string): string | null {
   return [`.env.${env}`, ".env"].find((name) => files.has(name)) ?? null;
 }
 
@@ -27,7 +28,7 @@ export function scalarsFile(files: VaultFiles, env: string): string | null {
 export function setEnvValue(bytes: Uint8Array, key: string, value: string): Uint8Array {
   if (!/^[\w.-]+$/.test(key)) {
     throw new InputRefusedError(
-      `${JSON.stringify(key)} cannot be a name in a .env file: use letters, digits, "_", "." and "-"`,
+      `${quoteName(key)} cannot be a name in a .env file: use letters, digits, "_", "." and "-"`,
     );
   }
   if (/\p{Surrogate}/u.test(value)) {
@@ -127,7 +128,8 @@ function literals(value: string, eol: string, before: string): Set<string> {
   const quoteBefore = /^(['"`]).*\1$/s.exec(before)?.[1] ?? "";
   const rank = ({ quote }: { quote: string }) => {
     const clashes = quote === "" ? /^['"`]/.test(value) : value.includes(quote);
-    return (clashes ? 2 : 0) + (quote === quoteBefore ? 0 : 1);
+    const change = quote === quoteBefore ? 0 : quote !== "" ? 1 : 2;
+    return (clashes ? 3 : 0) + change;
   };
   return new Set(styles.toSorted((a, b) => rank(a) - rank(b)).map((style) => style.literal));
 }

@@ -1,5 +1,6 @@
 // One environment's config on a writer's machine, gzip(JSON): docs/formats.md section 9.
 
+import { readdirSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
@@ -54,6 +55,17 @@ export function requireEnvConfig(host: Host, repo: string, env: string): EnvConf
     `${repo} has no environment "${env}" on this machine`,
     `vsync init ${env}   (or, with a teammate's share: vsync share import <file>)`,
   );
+}
+
+/** The environments of a repository that are set up on this machine, sorted. */
+export function configuredEnvs(host: Host, repo: string): readonly string[] {
+  try {
+    const names = readdirSync(repositoryConfigFolder(host, repo));
+    return names.flatMap((name) => /^env_([a-z][a-z0-9_-]{0,31})$/.exec(name)?.[1] ?? []).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 export function saveEnvConfig(host: Host, repo: string, env: string, config: EnvConfig): void {

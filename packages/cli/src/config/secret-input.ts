@@ -13,7 +13,7 @@ const MAX_SIZE = 64 * 1024;
  */
 export async function readSecretInput(context: Context, path: string, source: string): Promise<string> {
   if (path === "-" && context.terminal.interactive) return await context.terminal.askSecret(`${source} -`);
-  const bytes = path === "-" ? await readStdin(context, source) : readSecretFile(context, path, source);
+  const bytes = await readInput(context, path, source);
   const text = decodeUtf8(bytes)?.replace(/[ \t\r\n]+$/, "");
   if (text) return text;
   const problem = text === "" ? "is empty" : "is not UTF-8 text";
@@ -24,8 +24,25 @@ export async function readSecretInput(context: Context, path: string, source: st
   );
 }
 
+/** The bytes of the file (of standard input for `-`): INPUT when it cannot be read or holds more than `maxBytes`. */
+export async function readInput(
+  context: Context,
+  path: string,
+  source: string,
+  maxBytes: number = MAX_SIZE,
+): Promise<Uint8Array> {
+  return path === "-"
+    ? await readStdin(context, source, maxBytes)
+    : readSecretFile(context, path, source, maxBytes);
+}
+
 // Links are followed: that is how Kubernetes mounts a secret.
-function readSecretFile({ host, terminal }: Context, path: string, source: string): Uint8Array {
+function readSecretFile(
+  { host, terminal }: Context,
+  path: string,
+  source: string,
+  maxBytes: number,
+): Uint8Array {
   const { O_RDONLY, O_NONBLOCK = 0 } = constants;
   const refuse = (problem: string, hint: string, cause?: unknown): CliError =>
     new CliError("INPUT", `${path} ${problem} (${source})`, hint, { cause });
@@ -42,7 +59,7 @@ function readSecretFile({ host, terminal }: Context, path: string, source: strin
     const stat = fstatSync(file);
     const { mode, size } = stat;
     if (!stat.isFile()) throw refuse("is not a regular file", `for a pipe use standard input: ${source} -`);
-    if (size > MAX_SIZE) throw refuse(`is ${size} bytes, more than any secret`, `correct ${source}`);
+    if (size > maxBytes) throw refuse(`is ${size} bytes; the limit is ${maxBytes}`, `correct ${source}`);
     if (host.platform !== "win32") {
       const shown = (mode & 0o777).toString(8).padStart(4, "0");
       if ((mode & 0o002) !== 0) throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${path}`);
@@ -55,14 +72,19 @@ function readSecretFile({ host, terminal }: Context, path: string, source: strin
   }
 }
 
-async function readStdin({ host }: Context, source: string): Promise<Uint8Array> {
+async function readStdin({ host }: Context, source: string, maxBytes: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of host.stdin) {
     chunks.push(Buffer.from(chunk));
     size += chunk.length;
-    if (size > MAX_SIZE)
-      throw new CliError("INPUT", `standard input is more than any secret (${source} -)`, "");
+    if (size > maxBytes) {
+      throw new CliError(
+        "INPUT",
+        `standard input holds more than ${maxBytes} bytes (${source})`,
+        `correct ${source}`,
+      );
+    }
   }
   return Buffer.concat(chunks);
 }

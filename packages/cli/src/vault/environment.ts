@@ -5,21 +5,19 @@ import { deriveKeys, toHex, wipe } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { auditRowWriter, type WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
-import { type EnvConfig, requireEnvConfig } from "../config/env-config.ts";
-import { envStateFolder } from "../config/paths.ts";
+import type { EnvConfig } from "../config/env-config.ts";
 import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
-import { checkEnvName, findRepository } from "../identity/repository.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import type { Terminal } from "../terminal.ts";
 import { isSameFolder, type Ledger, loadLedger, type Synced, saveLedger, withGenuine } from "./ledger.ts";
+import { locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
 import type { AuditIntent } from "./pending.ts";
 import type { Local } from "./publish.ts";
 import { recoverEarlierWork } from "./recover.ts";
 import { type CurrentVersion, type Remote, readCurrentVersion, type Trust } from "./remote.ts";
-import { statePaths } from "./state-paths.ts";
-import { type Listing, resolveVaultFolder } from "./vault-folder.ts";
+import type { Listing } from "./vault-folder.ts";
 
 export interface Environment {
   readonly config: EnvConfig;
@@ -44,15 +42,10 @@ export async function withEnvironment<T>(
   env: string,
   work: (environment: Environment) => Promise<T>,
 ): Promise<T> {
-  const { host, terminal, flags } = context;
-  checkEnvName(env);
-  const { root, name: repo } = findRepository(host, flags.repo);
-  const config = requireEnvConfig(host, repo, env);
-  const vaultFolder = resolveVaultFolder(root, config.files.vaultFolder);
-  const passphrase = await requirePassphrase(context, repo, env);
-  const state = envStateFolder(host, repo, env);
-  ensurePrivateDir(state);
-  const paths = statePaths(state);
+  const { host, terminal } = context;
+  const { repository, config, vaultFolder, stateFolder, paths } = locate(context, env);
+  const passphrase = await requirePassphrase(context, repository.name, env);
+  ensurePrivateDir(stateFolder);
   const lock = acquireLock(paths.lock);
   try {
     const { salt, iterations } = config.encryption;
@@ -64,7 +57,7 @@ export async function withEnvironment<T>(
       const singleWriter = config.singleWriter === true;
       const remote: Remote = { store, keys, prefix: config.prefix, env, singleWriter };
       const local: Local = { paths, now: () => host.now(), random: (size) => host.random(size) };
-      const writeAuditRow = auditRowWriter(context, remote, paths, root);
+      const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
       await recoverEarlierWork(environment);
       return await work(environment);
