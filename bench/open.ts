@@ -21,7 +21,7 @@ export async function benchOpen(folder: string): Promise<void> {
   shop.vsync("push", "demo");
   shop.vsync("passphrase", "show", "demo", "--out", join(folder, "passphrase"));
   const token = shop.vsync("runtime-token", "demo").trim();
-  const server = await startLatencyServer(folder);
+  const server = await startLatencyServer(shop.bucket);
   const env = {
     VSYNC_CONFIG: throughServer(token, server.endpoint),
     VSYNC_PASSPHRASE_FILE: join(folder, "passphrase"),
