@@ -192,8 +192,9 @@ function isKeyCharacter(code: number): boolean {
 
 /** `\s`: the white space and line ends of ECMAScript, U+FEFF among them. */
 function isSpace(code: number): boolean {
-  if (code < 0x80) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-  return /\s/.test(String.fromCharCode(code));
+  if (code < 0xa0) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+  if (code >= 0x2000 && code <= 0x200a) return true;
+  return [0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff].includes(code);
 }
 
 function isLineEnd(code: number): boolean {

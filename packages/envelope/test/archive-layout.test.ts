@@ -138,6 +138,7 @@ describe("the two headers of an entry", () => {
     ["that is missing", new Uint8Array(0)],
     ["that is cut", descriptor(...values).subarray(0, 15)],
     ["that is longer", Buffer.concat([descriptor(...values), u16(0)])],
+    ["without its signature that is longer", Buffer.concat([descriptor(...values, false), u16(0)])],
     ["in zip64 form", Buffer.concat([u32(0x08074b50), u32(values[0]), u32(7), u32(0), u32(7), u32(0)])],
     ["with something else for its signature", Buffer.concat([u32(1), descriptor(...values, false)])],
   ])("a data descriptor %s", async (_name, behind) => {
@@ -192,6 +193,11 @@ describe("layout", () => {
     ["a second archive behind", { after: whole }, /does not reach/],
     ["fewer entries announced", { end: { here: 1, total: 1 } }, /between its directory and its end/],
     ["more entries announced", { end: { here: 3, total: 3 } }, /has 2 entries and announces 3/],
+    [
+      "a directory entry that is cut",
+      { afterDirectory: u32(0x02014b50), end: { size: 94 + 4, here: 3, total: 3 } },
+      /has 2 entries and announces 3/,
+    ],
     ["two counts", { end: { here: 1 } }, /one volume of several/],
     ["another volume", { end: { disk: 1 } }, /one volume of several/],
     ["a directory on another volume", { end: { startDisk: 1 } }, /one volume of several/],
@@ -274,6 +280,10 @@ describe("layout", () => {
       new DataView(zip.buffer).setUint16(zip.length - 22 - 47 + at, 60_000, true);
       await expectRefused(zip, /longer than the directory/);
     }
+  });
+
+  test("data in an archive without entries", async () => {
+    await expectRefused(buildZip([], { beforeDirectory: junk }), /before its directory that is no entry/);
   });
 
   test("a local header that is something else", async () => {

@@ -117,6 +117,7 @@ describe("names", () => {
     ["Key.pem", "key.PEM", /differs from "Key.pem" only in case/],
     ["straße", "STRASSE", /only in case/],
     ["ǅ", "ǆ", /only in case/],
+    ["gro\u1e9e", "gro\u00df", /only in case/],
     ["Folder/a", "folder/b", /differs from "Folder" only in case/],
     ["a", "a/b", /"a" is a file and cannot be its folder/],
     ["a/b/c", "a/b", /files in a folder "a\/b"/],
