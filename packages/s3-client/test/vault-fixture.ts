@@ -68,6 +68,7 @@ export function testKeys(): Promise<VaultKeys> {
 export interface VaultOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly passphrase?: string;
+  readonly salt?: string;
   readonly prefix?: string;
   readonly timestamp?: string;
   readonly generation?: number;
@@ -77,8 +78,15 @@ export interface VaultOptions {
 
 /** A vault that was pushed once. Its config still needs an endpoint. */
 export async function makeVault(options: VaultOptions = {}): Promise<TestVault> {
-  const { passphrase = PASSPHRASE, prefix = PREFIX, timestamp = TIMESTAMP, generation = 3 } = options;
-  const keys = passphrase === PASSPHRASE ? await testKeys() : await deriveKeys(passphrase, SALT, 100_000);
+  const {
+    passphrase = PASSPHRASE,
+    salt = SALT,
+    prefix = PREFIX,
+    timestamp = TIMESTAMP,
+    generation = 3,
+  } = options;
+  const usual = passphrase === PASSPHRASE && salt === SALT;
+  const keys = usual ? await testKeys() : await deriveKeys(passphrase, salt, 100_000);
   const files = vaultFiles(options.files ?? FILES);
   const objects: TestObjects = new Map();
   const sha256 = await putBundle(objects, keys, prefix, timestamp, files);
@@ -94,7 +102,7 @@ export async function makeVault(options: VaultOptions = {}): Promise<TestVault> 
     secretAccessKey: "secret/Key+Test",
     prefix,
     env: "prod",
-    salt: SALT,
+    salt,
     iterations: 100_000,
     ...(options.minGen !== undefined && { minGen: options.minGen }),
   };
