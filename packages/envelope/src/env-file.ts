@@ -66,12 +66,8 @@ export function unsetEnvValue(bytes: Uint8Array, key: string): Uint8Array {
     at = end;
   }
   kept += text.slice(at);
-  if (
-    !samePairs(
-      scanEnv(kept),
-      before.filter((assignment) => assignment.key !== key),
-    )
-  ) {
+  const wanted = before.filter((assignment) => assignment.key !== key);
+  if (!samePairs(scanEnv(kept), wanted)) {
     throw new InputRefusedError(
       `without the lines of ${key} the rest of the file would read differently (a quote that is not closed, or a name without a value, comes before them): remove them in an editor`,
     );

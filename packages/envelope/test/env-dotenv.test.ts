@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseEnv as nodeParseEnv } from "node:util";
 import { parse } from "dotenv";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -92,6 +93,24 @@ describe("the same as dotenv", () => {
       expectSame(utf8(bytes.toString().replaceAll("\n", "\r\n")));
       expectSame(utf8(bytes.toString().replaceAll("\n", "\r")));
     }
+  });
+});
+
+describe("the table of differences in docs/env-files.md", () => {
+  const table = readFileSync(new URL("../../../docs/env-files.md", import.meta.url), "utf8");
+  const rows = [...table.matchAll(/^\| (.+) \| `(".*")` \| `({.*})` \| `({.*})` \|$/gm)].map(
+    ([, what, file, ours, node]) => [what, ...[file, ours, node].map((cell) => JSON.parse(cell!))] as const,
+  );
+
+  test("has its rows", () => {
+    expect(rows.length).toBeGreaterThan(20);
+  });
+
+  test.each(rows)("%s", (_what, file, ours, node) => {
+    expect(Object.fromEntries(parseEnv(utf8(file)))).toEqual(ours);
+    expect(parse(file)).toEqual(ours);
+    expect(node).not.toEqual(ours);
+    if (/^v20\.20\./.test(process.version)) expect({ ...nodeParseEnv(file) }).toEqual(node);
   });
 });
 
