@@ -10,8 +10,11 @@ import { nameOwnProcess, type ProcessState, stateOfProcess } from "./process-nam
 const FREE = "free";
 const HELD = "held.";
 
-/** Longest wait for others, in milliseconds. A holder does one hash, one rename and one fsync. */
-const PATIENCE_MS = 20_000;
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Longest wait for others, in milliseconds. Default 20,000: a holder does one hash, one rename and one fsync. */
+  readonly patienceMs?: number | undefined;
+}
 
 /**
  * Runs `action` while no other caller with this `folder` runs its own.
@@ -26,10 +29,10 @@ const PATIENCE_MS = 20_000;
 export async function withFolderLock<T>(
   folder: string,
   action: () => Promise<T>,
-  signal?: AbortSignal,
+  options: LockOptions = {},
 ): Promise<T> {
   const held = `${HELD}${nameForTemporary()}`;
-  await takeLock(folder, held, signal);
+  await takeLock(folder, held, options);
   try {
     return await action();
   } finally {
@@ -47,7 +50,11 @@ export function stateOfTemporary(name: string): ProcessState | null {
   return stateOfProcess(name.slice(0, name.lastIndexOf(".")));
 }
 
-async function takeLock(folder: string, held: string, signal: AbortSignal | undefined): Promise<void> {
+async function takeLock(
+  folder: string,
+  held: string,
+  { signal, patienceMs = 20_000 }: LockOptions,
+): Promise<void> {
   const start = performance.now();
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     signal?.throwIfAborted();
@@ -56,7 +63,7 @@ async function takeLock(folder: string, held: string, signal: AbortSignal | unde
     const holder = names.find((name) => name.startsWith(HELD));
     const state = holder === undefined ? null : stateOfTemporary(holder.slice(HELD.length));
     if (holder !== undefined && state === "gone" && (await moveLock(folder, holder, held))) return;
-    if (performance.now() - start > PATIENCE_MS) throw notFree(folder, holder, state);
+    if (performance.now() - start > patienceMs) throw notFree(folder, holder, state);
     // No name at all: there is no lock yet, or a rename passed this reading by. Making one is safe in both cases.
     if (names.length === 0) await makeLock(folder);
     else await delay(wait * (0.5 + Math.random()), undefined, { signal });

@@ -36,14 +36,7 @@ export async function findPlace(root: string, key: string): Promise<Place> {
     if (found !== "object") continue;
     const stats = await lstatOrNull(path);
     if (stats === null) found = "nothing";
-    else if (stats.isSymbolicLink())
-      throw new StoreError(
-        "REJECTED",
-        `${path} in the folder bucket is a link, and vsync follows none there`,
-        {
-          hint: "put the file or folder itself in its place",
-        },
-      );
+    else if (stats.isSymbolicLink()) throw linkInTheWay(path);
     else if (last ? stats.isDirectory() : !stats.isDirectory()) found = "taken";
   }
   return { path, folders, found };
@@ -58,6 +51,12 @@ export async function checkBucket(root: string): Promise<void> {
   if (stats?.isDirectory()) return;
   throw new StoreError("BUCKET_MISSING", `there is no folder bucket ${root}`, {
     hint: "check the endpoint and the bucket; if the folder lies on a disk or a share, is it mounted?",
+  });
+}
+
+export function linkInTheWay(path: string): StoreError {
+  return new StoreError("REJECTED", `${path} in the folder bucket is a link, and vsync follows none there`, {
+    hint: "put the file or folder itself in its place",
   });
 }
 

@@ -1,13 +1,13 @@
 // A bucket in a folder: one file for an object, replaced whole or not at all (docs/formats.md section 10).
 
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { folderError, isErrno } from "./folder-error.ts";
 import { nameForTemporary, stateOfTemporary, withFolderLock } from "./folder-lock.ts";
 import { encodeFolderHeader, nameToPart } from "./folder-object.ts";
-import { checkBucket, findPlace, type Place } from "./folder-path.ts";
+import { checkBucket, findPlace, linkInTheWay, type Place } from "./folder-path.ts";
 import { readEtag, readInfo, readListed, readObject, withFile } from "./folder-read.ts";
 import {
   checkMetadata,
@@ -40,6 +40,7 @@ export async function openFolderStore(
   }
   const own = `${root}/${OWN_FOLDER}`;
   const lock = `${own}/lock`;
+  const patienceMs = options.lockTimeoutMs;
 
   async function write(
     key: string,
@@ -70,7 +71,7 @@ export async function openFolderStore(
           renamed = true;
           await syncFolder(dirname(place.path));
         },
-        signal,
+        { signal, patienceMs },
       );
       return { etag: createHash("sha256").update(header).update(body).digest("hex") };
     } catch (error) {
@@ -126,7 +127,7 @@ export async function openFolderStore(
             unlinked = true;
             await syncFolder(dirname(place.path));
           },
-          signal,
+          { signal, patienceMs },
         );
       } catch (error) {
         throw folderError(error, `delete ${key} in ${root}`, signal, unlinked ? "unknown" : "no");
@@ -211,6 +212,7 @@ async function prepareOwnFolder(own: string): Promise<void> {
   await mkdir(own, { mode: 0o700 }).catch((error: unknown) => {
     if (!isErrno(error, "EEXIST")) throw error;
   });
+  if (!(await lstat(own)).isDirectory()) throw linkInTheWay(own);
   for (const name of await readdir(own)) {
     const maker = name.slice(name.indexOf(".") + 1);
     if (stateOfTemporary(maker) === "gone") await rm(`${own}/${name}`, { recursive: true, force: true });

@@ -20,6 +20,8 @@ export interface StoreOptions {
   readonly silenceTimeoutMs?: number | undefined;
   /** Folder only: make the bucket's folder (0700) when it is not there, as `init` does. Default: BUCKET_MISSING. */
   readonly createBucket?: boolean | undefined;
+  /** Folder only: longest wait for another writer, in milliseconds. Default 20,000. */
+  readonly lockTimeoutMs?: number | undefined;
   /** The environment, to name a proxy variable in an error. Nothing else is read from it. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

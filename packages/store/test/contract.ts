@@ -340,12 +340,12 @@ export function describeContract(name: string, subject: Subject): void {
       const at = fresh();
       const reason = new Error("enough");
       const signal = AbortSignal.abort(reason);
-      for (const action of [
-        store.get(at, { signal }),
-        store.put(at, text("x"), { signal }),
-        collect(store.list(at, { signal })),
+      for (const operation of [
+        () => store.get(at, { signal }),
+        () => store.put(at, text("x"), { signal }),
+        () => collect(store.list(at, { signal })),
       ])
-        expect((await expectCode(action, "UNREACHABLE")).cause).toBe(reason);
+        expect((await expectCode(operation(), "UNREACHABLE")).cause).toBe(reason);
       const controller = new AbortController();
       const upload = failureOf(
         store.put(at, new Uint8Array(64 * 1024 * 1024), { signal: controller.signal }),
