@@ -26,6 +26,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declarePush(program, execute);
   declarePull(program, execute);
   declareScalars(program, execute);
+  declareDiff(program, execute);
   declareRuntimeToken(program, execute);
   declarePassphrase(program, execute);
   return program;
@@ -164,6 +165,23 @@ function declareScalars(program: Command, execute: Execute): void {
         const { use, describeUse } = await import("./commands/use.ts");
         const result = await use(context, env === undefined ? {} : { env });
         return { result, said: describeUse(result) };
+      }),
+    );
+}
+
+function declareDiff(program: Command, execute: Execute): void {
+  program
+    .command("diff <env>")
+    .description("names that differ between the vault folder and what was last synced")
+    .option("--remote", "compare with the bucket's current version")
+    .option("--version <timestamp>", "compare with this version of the bucket")
+    .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
+    .option("--reveal", "show values: a unified diff of each text file")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { diff, describeDiff } = await import("./commands/diff.ts");
+        const result = await diff(context, { env, ...options });
+        return { result, said: describeDiff(result) };
       }),
     );
 }

@@ -30,10 +30,19 @@ export async function loadBase(
   remote: Remote,
   timestamp: string,
 ): Promise<VaultFiles | null> {
-  const kept = await tryOpen(remote.keys, readPrivateFile(paths.base), timestamp);
+  const kept = await loadKeptBase(paths, remote.keys, timestamp);
   if (kept !== null) return kept;
   const found = await getBundle(remote, timestamp);
   return await tryOpen(remote.keys, found?.body ?? null, timestamp);
+}
+
+/** The same from this machine alone. */
+export async function loadKeptBase(
+  paths: StatePaths,
+  keys: VaultKeys,
+  timestamp: string,
+): Promise<VaultFiles | null> {
+  return await tryOpen(keys, readPrivateFile(paths.base), timestamp);
 }
 
 /** Makes the bundle in the file `from` the base; if it is not there any more it already is. */

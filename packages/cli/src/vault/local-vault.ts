@@ -1,7 +1,9 @@
-// The vault folder for commands that otherwise ask neither the keystore nor the bucket.
+// The vault folder for commands that do not ask the bucket.
 
 import { existsSync } from "node:fs";
+import { deriveKeys, type VaultKeys, wipe } from "@vsync/envelope";
 import type { Context } from "../context.ts";
+import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Located, locate } from "./located.ts";
 
 /** As locate, but a pull that a crash interrupted is settled first: the vault folder may lie aside. */
@@ -12,4 +14,20 @@ export async function locateVault(context: Context, env: string): Promise<Locate
     await withEnvironment(context, env, async () => undefined);
   }
   return located;
+}
+
+/** Runs `work` with the environment's keys, and without its bucket. */
+export async function withVaultKeys<T>(
+  context: Context,
+  { repository, env, config }: Located,
+  work: (keys: VaultKeys) => Promise<T>,
+): Promise<T> {
+  const { salt, iterations } = config.encryption;
+  const { text } = await requirePassphrase(context, repository.name, env);
+  const keys = await deriveKeys(text, salt, iterations);
+  try {
+    return await work(keys);
+  } finally {
+    wipe(keys.master, keys.sealKey, keys.chainKey);
+  }
 }

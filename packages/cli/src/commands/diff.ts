@@ -1,0 +1,117 @@
+// `vsync diff <env>`: the vault folder against what was last synced, the bucket, or any version in it.
+
+import type { VaultFiles } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import type { Context, Said } from "../context.ts";
+import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
+import { visible } from "../terminal.ts";
+import { type Changes, countChanges } from "../vault/changes.ts";
+import { type Differences, findDifferences } from "../vault/differences.ts";
+import { loadKeptBase } from "../vault/kept-bundles.ts";
+import { loadLedger } from "../vault/ledger.ts";
+import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
+import type { Located } from "../vault/located.ts";
+import { listVault, readVault } from "../vault/vault-folder.ts";
+
+/** `version`: against this one. */
+export interface DiffInput extends OlderVersionInput {
+  readonly env: string;
+  /** Against the bucket's current version. */
+  readonly remote?: boolean;
+  /** Values and lines too. */
+  readonly reveal?: boolean;
+}
+
+export interface DiffResult extends Differences {
+  readonly env: string;
+  /** The version that the vault folder is compared with; null: there is none yet, and everything counts as added. */
+  readonly version: string | null;
+}
+
+interface Compared {
+  readonly version: string | null;
+  readonly files: VaultFiles;
+}
+
+export async function diff(context: Context, input: DiffInput): Promise<DiffResult> {
+  const { env, remote = false, version, reveal = false } = input;
+  if (remote && version !== undefined) {
+    throw new CliError(
+      "USAGE",
+      "--remote is the current version, --version another one",
+      "leave out one of them",
+    );
+  }
+  const located = await locateVault(context, env);
+  const before =
+    remote || version !== undefined ? await fromBucket(context, input) : await lastSynced(context, located);
+  const after = readFolder(located);
+  const labels = { from: before.version ?? "nothing", to: "vault folder" };
+  return {
+    env,
+    version: before.version,
+    ...(await findDifferences(env, before.files, after, reveal ? labels : null)),
+  };
+}
+
+export function describeDiff({ env, version, scalars, files, patches }: DiffResult): Said {
+  const against = version === null ? "nothing was synced yet" : `version ${version}`;
+  if (countChanges(files) === 0) return { notes: [`the vault folder of ${env} equals ${against}`] };
+  if (patches !== null) return { out: patches.map(({ text }) => text).join("\n\n") };
+  return {
+    out: [...lines(scalars), ...lines(files)].join("\n"),
+    notes: [`(${against} -> vault folder; values: --reveal)`],
+  };
+}
+
+function lines({ added, changed, removed }: Changes): string[] {
+  const marked = [
+    ...added.map((name) => [name, "+"] as const),
+    ...changed.map((name) => [name, "~"] as const),
+    ...removed.map((name) => [name, "-"] as const),
+  ];
+  return marked.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, mark]) => `${mark} ${visible(name)}`);
+}
+
+function readFolder({ vaultFolder, env }: Located): VaultFiles {
+  const listing = listVault(vaultFolder);
+  if (listing !== null) return readVault(listing).files;
+  throw new CliError("NOT_CONFIGURED", `there is no vault folder ${vaultFolder}`, `vsync pull ${env}`);
+}
+
+async function lastSynced(context: Context, located: Located): Promise<Compared> {
+  const { env, paths } = located;
+  const { synced } = loadLedger(paths);
+  if (synced === null) return { version: null, files: new Map() };
+  const { timestamp } = synced;
+  const files = await withVaultKeys(context, located, (keys) => loadKeptBase(paths, keys, timestamp));
+  if (files !== null) return { version: timestamp, files };
+  const message = `version ${timestamp}, which the vault folder of ${env} was last synced with, is not kept on this machine any more`;
+  throw new CliError(
+    "NOT_CONFIGURED",
+    message,
+    `compare with the bucket: vsync diff ${env} --version ${timestamp}`,
+  );
+}
+
+async function fromBucket(context: Context, input: DiffInput): Promise<Compared> {
+  const { env, version } = input;
+  const [{ withEnvironment, readStanding }, { fetchVersion }, { fetchOlderVersion }] = await Promise.all([
+    import("../vault/environment.ts"),
+    import("../vault/remote.ts"),
+    import("../vault/older-version.ts"),
+  ]);
+  const oldPassphrase = await readOldPassphrase(context, input);
+  return await withEnvironment(context, env, async (environment) => {
+    const { current } = await readStanding(environment);
+    if (current === null) return { version: null, files: new Map() };
+    const { remote, config } = environment;
+    if (version === undefined || version === current.timestamp) {
+      return { version: current.timestamp, files: (await fetchVersion(remote, current)).files };
+    }
+    return {
+      version,
+      files: (await fetchOlderVersion(remote, version, config.encryption, oldPassphrase)).files,
+    };
+  });
+}

@@ -1,0 +1,29 @@
+// The passphrase of a version from before a rotation, for commands that take `--version` and `--old-passphrase-file`.
+
+import { parseTimestamp } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { readSecretInput } from "../config/secret-input.ts";
+import type { Context } from "../context.ts";
+import { visible } from "../terminal.ts";
+
+export interface OlderVersionInput {
+  readonly version?: string;
+  /** A path, or - for standard input. */
+  readonly oldPassphraseFile?: string;
+}
+
+/** Null when none was given. USAGE when `version` has not the form of one. */
+export async function readOldPassphrase(
+  context: Context,
+  { version, oldPassphraseFile }: OlderVersionInput,
+): Promise<string | null> {
+  if (version !== undefined && parseTimestamp(version) === null) {
+    const message = `--version ${visible(version)} is no version: they look like 20260131-235959`;
+    throw new CliError("USAGE", message, "vsync versions <env>   lists those there are");
+  }
+  if (oldPassphraseFile === undefined) return null;
+  if (version === undefined) {
+    throw new CliError("USAGE", "--old-passphrase-file is for an older version", "add --version <timestamp>");
+  }
+  return await readSecretInput(context, oldPassphraseFile, "--old-passphrase-file");
+}
