@@ -8,8 +8,8 @@ import { recordCommit } from "./commit.ts";
 import type { Environment } from "./environment.ts";
 import { type RecoveredSwap, recoverSwap } from "./folder-swap.ts";
 import { dropPending, loadPending, type Pending } from "./pending.ts";
-import { bundleKey, type Remote } from "./remote.ts";
-import { isOurBundle, type Settlement, settle, swapManifest } from "./settle.ts";
+import type { Remote } from "./remote.ts";
+import { isPlaced, type Settlement, settle, swapManifest } from "./settle.ts";
 import type { StatePaths } from "./state-paths.ts";
 
 export interface RecoveredPublish {
@@ -95,8 +95,7 @@ function describePublish({ pending, became }: RecoveredPublish): string {
 // The manifest was sent only if the bundle had been placed. If so, sending it again is the one way to be certain:
 // the first sending could still arrive.
 async function resume(remote: Remote, pending: Pending): Promise<Settlement> {
-  const bundle = await remote.store.head(bundleKey(remote.prefix, pending.timestamp));
-  if (bundle === null || !isOurBundle(bundle, pending)) return { kind: "unchanged" };
+  if (!(await isPlaced(remote, pending))) return { kind: "unchanged" };
   const outcome = await swapManifest(remote, pending);
   if (outcome.kind === "failed") return await settle(remote, pending); // refused now; what was sent then is long gone
   if (outcome.kind !== "unknown") return outcome;

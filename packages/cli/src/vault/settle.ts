@@ -66,7 +66,12 @@ export async function settle(remote: Remote, pending: Pending): Promise<Settleme
   return await followHistory(remote, pending, found);
 }
 
-/** Whether the bundle in the bucket is this publish's own. */
+/** Whether this publish's bundle is in the bucket. Another writer's may have the same timestamp. */
+export async function isPlaced({ store, prefix }: Remote, pending: Pending): Promise<boolean> {
+  const bundle = await store.head(bundleKey(prefix, pending.timestamp));
+  return bundle !== null && isOurBundle(bundle, pending);
+}
+
 export function isOurBundle(found: ObjectInfo, pending: Pending): boolean {
   return found.metadata["write-id"] === pending.writeId;
 }
@@ -105,9 +110,8 @@ async function followHistory(remote: Remote, pending: Pending, manifest: StoredO
     generation--;
   }
   if (generation < pending.generation) return broken;
-  return timestamp === pending.timestamp
-    ? { kind: "committed", superseded: true }
-    : { kind: "conflict", current };
+  const isOurs = timestamp === pending.timestamp && (await isPlaced(remote, pending));
+  return isOurs ? { kind: "committed", superseded: true } : { kind: "conflict", current };
 }
 
 function readVersion({ body, metadata }: StoredObject): { timestamp: string; generation: number } | null {
