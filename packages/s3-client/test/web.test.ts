@@ -1,6 +1,5 @@
 // The build for what has no `node:` modules, and a caller's own fetch: the same vaults, the same errors.
 
-import { once } from "node:events";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as sources from "../src/index.ts";
 import { type BuiltReader, buildReader, runModule } from "./built-reader.ts";
@@ -175,7 +174,7 @@ describe.each(["the web build", "the Node build with a fetch"])("%s", (which) =>
       await expect(openWith({ config, passphrase: PASSPHRASE })).rejects.toMatchObject(corrupt);
       // Not server.idle(): undici connects anew by itself, without asking for anything.
       const socket = await server.connection();
-      if (!socket.destroyed) await once(socket, "close");
+      if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
     }
   });
 
