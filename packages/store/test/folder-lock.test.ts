@@ -86,7 +86,10 @@ describe("the lock", () => {
       Array.from({ length: 30 }, () =>
         withFolderLock(lock, async () => {
           expect(++inside).toBe(1);
-          await new Promise((resolve) => setImmediate(resolve));
+          for (let turn = 0; turn < 5; turn++) {
+            await new Promise((resolve) => setImmediate(resolve));
+            expect(readdirSync(lock)).toHaveLength(1);
+          }
           inside--;
         }),
       ),
