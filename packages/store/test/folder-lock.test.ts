@@ -81,19 +81,21 @@ describe("the lock", () => {
   });
 
   test("is made once however many make it at the same time", async () => {
-    let inside = 0;
-    await Promise.all(
-      Array.from({ length: 30 }, () =>
-        withFolderLock(lock, async () => {
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    for (let round = 0; round < 20; round++) {
+      rmSync(lock, { recursive: true, force: true });
+      let inside = 0;
+      const enter = async (startsAfter: number): Promise<void> => {
+        for (let turns = 0; turns < startsAfter; turns++) await turn();
+        await withFolderLock(lock, async () => {
           expect(++inside).toBe(1);
-          for (let turn = 0; turn < 5; turn++) {
-            await new Promise((resolve) => setImmediate(resolve));
-            expect(readdirSync(lock)).toHaveLength(1);
-          }
+          for (let turns = 0; turns < 5; turns++) await turn();
+          expect(readdirSync(lock)).toHaveLength(1);
           inside--;
-        }),
-      ),
-    );
+        });
+      };
+      await Promise.all([0, 0, 1, 2, 3, 4, 6, 8].map(enter));
+    }
     expect(readdirSync(scratch)).toEqual(["lock"]);
   });
 
