@@ -1,6 +1,6 @@
-// The two inputs and the environment on Node, Bun and Deno: variables, or files that variables name.
+// The two inputs and the environment on Node, Bun and Deno: variables, or files that variables name. `process` is the
+// global one: importing node:process opens stdin, stdout and stderr, which takes milliseconds and may be noticed.
 
-import process from "node:process";
 import { ConfigMissingError, fromUtf8 } from "@vsync/envelope";
 import type { Inputs } from "./inputs.ts";
 import { warn } from "./warning.ts";
