@@ -1,7 +1,7 @@
 // Publishing the vault folder as the next version, unless nothing changed or the bucket moved on.
 
 import type { VaultFiles } from "@vsync/envelope";
-import { CliError, toCliError } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import { formatSize } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, isProvenUnchanged } from "./changes.ts";
 import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
@@ -10,7 +10,7 @@ import { loadBase } from "./kept-bundles.ts";
 import { type Ledger, type Synced, saveLedger } from "./ledger.ts";
 import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
-import { type CurrentVersion, fetchVersion } from "./remote.ts";
+import { type CurrentVersion, fetchIfSound } from "./remote.ts";
 import { listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
 
 export interface PushInput extends AuditInput {
@@ -128,12 +128,7 @@ async function lastPublished(
 ): Promise<VaultFiles | null> {
   if (current === null) return null;
   if (inStep) return await loadBase(local.paths, remote, current.timestamp);
-  try {
-    return (await fetchVersion(remote, current)).files;
-  } catch (error) {
-    if (toCliError(error).code === "CORRUPT") return null; // publishing over it is what mends it
-    throw error;
-  }
+  return await fetchIfSound(remote, current);
 }
 
 // Files that were only touched: with fresh stats the next look at them is enough.
@@ -151,11 +146,8 @@ async function notInStep(
   synced: Synced | null,
   current: CurrentVersion,
 ): Promise<CliError> {
-  const what =
-    synced === null
-      ? "the vault folder was never synced with the bucket"
-      : "somebody else published in the meantime";
-  return await movedOn(remote, current, what);
+  const base = synced === null ? "on no version of this bucket" : `on version ${synced.timestamp}`;
+  return await movedOn(remote, current, `the vault folder is based ${base}, and the bucket has another`);
 }
 
 function noVault(folder: string, env: string): CliError {
