@@ -1,6 +1,5 @@
 // Everything that differs between two runs of the same command: environment, clock, randomness, the machine.
 
-import { randomBytes } from "node:crypto";
 import { homedir, hostname, networkInterfaces, userInfo } from "node:os";
 import type { Readable } from "node:stream";
 
@@ -29,9 +28,11 @@ export function nodeHost(): Host {
     homedir: homedir(),
     platform: process.platform,
     uid: process.geteuid?.() ?? null,
-    stdin: process.stdin,
+    get stdin() {
+      return process.stdin; // opened at the first touch
+    },
     now: () => Date.now(),
-    random: (size) => new Uint8Array(randomBytes(size)),
+    random: (size) => crypto.getRandomValues(new Uint8Array(size)),
     hostname,
     username,
     localIp,

@@ -57,8 +57,10 @@ export function createTerminal(
   env: Readonly<Record<string, string | undefined>>,
   flags: Flags,
 ): Terminal {
-  const { stdin, stdout, stderr } = streams;
-  const interactive = stdin.isTTY === true && stderr.isTTY === true && !flags.noInput;
+  const { stdout, stderr } = streams;
+  // Asked for when it is needed: Node opens stdin at the first touch, which most runs can do without.
+  const isInteractive = (): boolean =>
+    streams.stdin.isTTY === true && stderr.isTTY === true && !flags.noInput;
   const lively = stderr.isTTY === true && !flags.json && !env.NO_COLOR && !env.CI;
   let outFailure: Error | null = null;
   let shownPercent = -1;
@@ -77,13 +79,15 @@ export function createTerminal(
   };
   const out = (text: string): void => void stdout.write(stdout.isTTY === true ? escapeText(text) : text);
   const prompts = async (question: string): Promise<typeof import("./prompts.ts")> => {
-    if (!interactive)
+    if (!isInteractive())
       throw new CliError("INPUT", `no terminal to ask "${question}" on`, "vsync <command> --help");
     return await import("./prompts.ts");
   };
 
   return {
-    interactive,
+    get interactive() {
+      return isInteractive();
+    },
     out,
     note,
     warn,
@@ -147,6 +151,32 @@ export function formatSize(bytes: number): string {
   if (bytes < 1024) return `${bytes} bytes`;
   const mebibytes = bytes / 1024 ** 2;
   return mebibytes < 1 ? `${Math.round(bytes / 1024)} KiB` : `${mebibytes.toFixed(1)} MiB`;
+}
+
+/** `3 minutes`, `2 days`: for people. */
+export function formatAge(ms: number): string {
+  const units = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+  ] as const;
+  const [unit, length] = units.find(([, length]) => ms >= length) ?? ["second", 1000];
+  const count = Math.max(0, Math.floor(ms / length));
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** Columns under their headings, two spaces apart; what comes from outside cannot break a line. */
+export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [headings, ...rows.map((row) => row.map(visible))];
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] as number))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 // C0 but for tab and line feed, DEL, C1, and what changes the direction of text or breaks a line.

@@ -27,6 +27,8 @@ export type AuditRow = Readonly<Record<(typeof AUDIT_COLUMNS)[number], string>>;
 
 export interface AuditLog {
   readonly rows: readonly AuditRow[];
+  /** The chain of each row. */
+  readonly chains: readonly string[];
   /** The last row's chain, "" when there is none: what the next row continues. */
   readonly lastChain: string;
   /** Index of the first row whose chain does not verify, or null. */
@@ -69,6 +71,7 @@ export async function readAuditLog(keys: VaultKeys, bytes: Uint8Array): Promise<
   const records = parseRecords(bytes);
   if (records === null) return null;
   const rows: AuditRow[] = [];
+  const chains: string[] = [];
   let lastChain = "";
   let firstBadRow: number | null = null;
   for (const { fields, chained } of records) {
@@ -76,9 +79,10 @@ export async function readAuditLog(keys: VaultKeys, bytes: Uint8Array): Promise<
     if (firstBadRow === null && !sameChain(chain, await chainOf(keys, lastChain, chained)))
       firstBadRow = rows.length;
     rows.push(toRow(fields));
+    chains.push(chain);
     lastChain = chain;
   }
-  return { rows, lastChain, firstBadRow };
+  return { rows, chains, lastChain, firstBadRow };
 }
 
 /** The last row's chain checked against the row before it only, for an append: null when it does not verify or the file is no audit log. */

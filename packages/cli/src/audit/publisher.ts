@@ -3,6 +3,7 @@
 import { readAuditLog, type VaultKeys } from "@vsync/envelope";
 import type { ObjectStore } from "@vsync/store";
 import { auditKey, MAX_AUDIT_BYTES } from "./append.ts";
+import { describeActor } from "./read-log.ts";
 
 export interface Publisher {
   readonly who: string;
@@ -10,7 +11,8 @@ export interface Publisher {
   readonly when: string;
 }
 
-const PUBLISHING: ReadonlySet<string> = new Set(["push", "restore", "rotate", "take-over"]);
+/** Actions whose row names the version that they published. */
+export const PUBLISHING: ReadonlySet<string> = new Set(["push", "restore", "rotate", "take-over"]);
 
 /** Null when the log says nothing about the version, or cannot be read. */
 export async function findPublisher(
@@ -22,8 +24,7 @@ export async function findPublisher(
     const log = found === null ? null : await readAuditLog(remote.keys, found.body);
     const row = log?.rows.findLast((row) => row.version_ts === timestamp && PUBLISHING.has(row.action));
     if (row === undefined) return null;
-    const account = `${row.os_user}@${row.hostname}`;
-    return { who: row.git_email === "" ? account : `${row.git_email} (${account})`, when: row.ts };
+    return { who: describeActor(row), when: row.ts };
   } catch {
     return null; // a log that cannot be read must not hide what the message is about
   }

@@ -34,11 +34,19 @@ export interface Replacement {
   /** What stands there and may be replaced; null: nothing does. Anything newer stops the swap. */
   readonly before: Listing | null;
   readonly files: VaultFiles;
-  /** The same files as the bundle that becomes the base. */
-  readonly bundle: Uint8Array;
-  readonly version: Pick<Synced, "timestamp" | "generation" | "operation">;
+  readonly becomes: SyncedVersion | Edits;
   readonly audit: AuditIntent | null;
   now(): number;
+}
+
+/** The folder becomes equal to a version from the bucket, whose bundle becomes the base. */
+export interface SyncedVersion extends Pick<Synced, "timestamp" | "generation" | "operation"> {
+  readonly bundle: Uint8Array;
+}
+
+/** The folder gets other files than the version that it was last synced with, which stays its base. */
+export interface Edits {
+  readonly of: Synced;
 }
 
 /** The journal. */
@@ -98,20 +106,19 @@ export function recoverSwap(paths: StatePaths): RecoveredSwap | null {
   return { folder, finished: { synced, audit } };
 }
 
-function build(
-  paths: StatePaths,
-  { folder, staging }: Swap,
-  { files, bundle, version, now }: Replacement,
-): Synced {
+function build(paths: StatePaths, { folder, staging }: Swap, { files, becomes, now }: Replacement): Synced {
   mkdirSync(staging, { mode: 0o700 });
   // Beside a vault folder is not where the repository's ignore rules look.
   writeFileSync(join(staging, ".gitignore"), "*\n", { flag: "wx", mode: 0o600 });
   const fresh = join(staging, "new");
   writeTree(fresh, files);
   syncDir(staging);
-  writePrivateFile(paths.incomingBundle, bundle);
   const recorded = recordListing(listVault(fresh)!, now());
-  return { ...version, ...recorded, folder: { ...recorded.folder, path: folder } };
+  const identity = { ...recorded.folder, path: folder };
+  if ("of" in becomes) return { ...becomes.of, folder: identity };
+  const { bundle, ...version } = becomes;
+  writePrivateFile(paths.incomingBundle, bundle);
+  return { ...version, ...recorded, folder: identity };
 }
 
 // What was edited until the very rename is in `old` and stops the swap: nobody has agreed to lose it.

@@ -1,7 +1,7 @@
 // The encrypted bundles kept on this machine: the base (what was last synced) and backups (what pulls replaced).
 // docs/formats.md section 9.
 
-import { readdirSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   formatTimestamp,
@@ -77,11 +77,21 @@ export async function saveBackup(
 
 /** Timestamps, oldest first. */
 export function listBackups(paths: StatePaths): string[] {
+  if (!existsSync(paths.backups)) return [];
   const names = readdirSync(paths.backups).map((name) => name.replace(/\.rqe1$/, ""));
   return names.filter((name) => parseTimestamp(name) !== null).sort();
 }
 
-function backupPath(paths: StatePaths, timestamp: string): string {
+/** A backup's files; null when it is not there, or not under these keys. */
+export async function loadBackup(
+  paths: StatePaths,
+  keys: VaultKeys,
+  timestamp: string,
+): Promise<VaultFiles | null> {
+  return await tryOpen(keys, readPrivateFile(backupPath(paths, timestamp)), timestamp);
+}
+
+export function backupPath(paths: StatePaths, timestamp: string): string {
   return join(paths.backups, `${timestamp}.rqe1`);
 }
 

@@ -91,8 +91,7 @@ export async function pullVault(
     folder: vaultFolder,
     before: vault?.listing ?? null,
     files: version.files,
-    bundle: version.bundle,
-    version: { timestamp, generation, operation: "pull" },
+    becomes: { timestamp, generation, operation: "pull", bundle: version.bundle },
     audit,
     now: local.now,
   });

@@ -11,7 +11,7 @@ import {
 } from "@vsync/envelope";
 import type { ObjectStore, StoredObject } from "@vsync/store";
 import { findPublisher } from "../audit/publisher.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import type { HighWater } from "./ledger.ts";
 
 export interface Remote {
@@ -102,6 +102,19 @@ export async function fetchVersion(
   const expected =
     seal === null ? { timestamp, sealed: false } : { timestamp, sha256: seal.sha256, sealed: true };
   return { bundle: found.body, files: await openBundle(remote.keys, found.body, expected) };
+}
+
+/** The current version's files; null when they cannot be read: publishing over such a version is what mends it. */
+export async function fetchIfSound(
+  remote: Remote,
+  current: CurrentVersion,
+): Promise<ReadonlyMap<string, VaultFile> | null> {
+  try {
+    return (await fetchVersion(remote, current)).files;
+  } catch (error) {
+    if (toCliError(error).code === "CORRUPT") return null;
+    throw error;
+  }
 }
 
 async function acceptVerdict(

@@ -1,0 +1,55 @@
+// Reading the audit log back through its closed segments. docs/formats.md section 7.
+
+import { type AuditLog, type AuditRow, readAuditLog, sha256, toHex } from "@vsync/envelope";
+import { type AuditRemote, auditKey, MAX_AUDIT_BYTES } from "./append.ts";
+
+/** One file of the log. */
+export interface Segment {
+  /** Relative to the prefix. */
+  readonly name: string;
+  readonly log: AuditLog;
+  /** The file's bytes are those that the next one vouches for; null for the current file, which none vouches for. */
+  readonly digestHolds: boolean | null;
+  /** The closed file before it, as its first row names it. */
+  readonly previous: string | null;
+}
+
+/** The files of the log, newest first. Ends at the first one; a file that is named and cannot be read is an error text. */
+export async function* readSegments(remote: AuditRemote): AsyncGenerator<Segment, string | null> {
+  let name = auditKey("");
+  let expected: string | null = null;
+  const seen = new Set<string>();
+  for (;;) {
+    const found = await remote.store.get(remote.prefix + name, { maxBytes: MAX_AUDIT_BYTES });
+    if (found === null) return expected === null ? null : `${name} is gone, though a later file continues it`;
+    const log = await readAuditLog(remote.keys, found.body);
+    if (log === null) return `${name} is no audit log of vsync`;
+    const { prev, prev_sha256: digest } = parseMeta(log.rows[0]);
+    const previous = isSegmentName(prev) && !seen.has(prev) ? prev : null;
+    const digestHolds = expected === null ? null : toHex(await sha256([found.body])) === expected;
+    yield { name, log, digestHolds, previous };
+    if (previous === null) return null;
+    seen.add(previous);
+    name = previous;
+    expected = typeof digest === "string" ? digest : "";
+  }
+}
+
+/** A row's `meta`, empty when it is no JSON object. */
+export function parseMeta(row: AuditRow | undefined): Readonly<Record<string, unknown>> {
+  try {
+    const meta: unknown = JSON.parse(row?.meta ?? "");
+    return typeof meta === "object" && meta !== null && !Array.isArray(meta) ? { ...meta } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Who acted, as one line: the git address, and the account on its machine. */
+export function describeActor({ git_email: email, os_user: user, hostname }: AuditRow): string {
+  return email === "" ? `${user}@${hostname}` : `${email} (${user}@${hostname})`;
+}
+
+function isSegmentName(value: unknown): value is string {
+  return typeof value === "string" && /^audit\/\d{8}-\d{6}-[0-9a-f]{8}\.csv$/.test(value);
+}

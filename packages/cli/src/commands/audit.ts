@@ -1,0 +1,149 @@
+// `vsync audit <env>`: who did what to this environment; `--verify` holds the log against all that can be known.
+
+import type { AuditRow } from "@vsync/envelope";
+import { describeActor, parseMeta, readSegments, type Segment } from "../audit/read-log.ts";
+import { type Finding, judgeLog } from "../audit/verify.ts";
+import { CliError } from "../cli-error.ts";
+import type { Context, Said } from "../context.ts";
+import { formatTable } from "../terminal.ts";
+import { type Environment, readStanding, withEnvironment } from "../vault/environment.ts";
+import { type Version, walkHistory } from "../vault/history.ts";
+import { loadLedger } from "../vault/ledger.ts";
+
+export interface AuditLogInput {
+  readonly env: string;
+  readonly limit?: number;
+  readonly all?: boolean;
+  /** ISO date or time: rows from then on. */
+  readonly since?: string;
+  readonly action?: string;
+  readonly csv?: boolean;
+  readonly verify?: boolean;
+}
+
+export interface AuditLogResult {
+  readonly env: string;
+  /** Newest first. */
+  readonly rows: readonly AuditRow[];
+  readonly more: boolean;
+  /** Null unless asked for; empty: nothing is wrong. */
+  readonly findings: readonly Finding[] | null;
+  /** As CSV, when that was asked for. */
+  readonly csv: string | null;
+}
+
+const DEFAULT_LIMIT = 50;
+
+export async function audit(context: Context, input: AuditLogInput): Promise<AuditLogResult> {
+  const { env, since } = input;
+  const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
+  if (Number.isNaN(sinceMs)) {
+    throw new CliError(
+      "USAGE",
+      "--since takes a date or a time",
+      "for instance --since 2026-01-31 or 2026-01-31T12:00:00Z",
+    );
+  }
+  return await withEnvironment(context, env, async (environment) => {
+    const findings = input.verify ? await verify(environment) : null;
+    if (findings !== null && findings.length > 0) throw doesNotHold(env, findings);
+    const limit = input.all ? Number.POSITIVE_INFINITY : (input.limit ?? DEFAULT_LIMIT);
+    const wanted = (row: AuditRow): boolean =>
+      !(Date.parse(row.ts) < sinceMs) && (input.action === undefined || row.action === input.action);
+    const { rows, more } = await newestRows(environment, wanted, limit);
+    return { env, rows, more, findings, csv: input.csv ? toCsv(rows) : null };
+  });
+}
+
+export function describeAudit({ env, rows, more, findings, csv }: AuditLogResult): Said {
+  const verified =
+    findings === null ? [] : [`the audit log of ${env} holds: every row follows from the one before`];
+  if (csv !== null) return { out: csv, notes: verified };
+  if (rows.length === 0) return { notes: [...verified, `no rows of ${env} to show`] };
+  const cells = rows.map((row) => [
+    row.ts,
+    row.action,
+    row.gen,
+    describeActor(row),
+    row.local_ip,
+    noteOf(row),
+  ]);
+  const notes = more ? ["there are older ones: --all, or --limit <n>"] : [];
+  return {
+    out: formatTable(["when", "what", "gen", "who", "from", "note"], cells),
+    notes: [...verified, ...notes],
+  };
+}
+
+async function newestRows(
+  { remote }: Environment,
+  wanted: (row: AuditRow) => boolean,
+  limit: number,
+): Promise<{ rows: AuditRow[]; more: boolean }> {
+  const rows: AuditRow[] = [];
+  for await (const { log } of readSegments(remote)) {
+    rows.push(...log.rows.filter(wanted).reverse());
+    if (rows.length > limit) return { rows: rows.slice(0, limit), more: true };
+  }
+  return { rows, more: false };
+}
+
+async function verify(environment: Environment): Promise<Finding[]> {
+  const { remote, local } = environment;
+  const rememberedChain = loadLedger(local.paths).auditChain;
+  const segments: Segment[] = [];
+  const walk = readSegments(remote);
+  let step = await walk.next();
+  for (; !step.done; step = await walk.next()) segments.push(step.value);
+  const chains = new Set(segments.flatMap(({ log }) => log.chains));
+  const { current } = await readStanding(environment);
+  const versions: Version[] = [];
+  if (current !== null) for await (const version of walkHistory(remote, current)) versions.push(version);
+  const stored = await listClosed(environment);
+  return judgeLog({ segments, ended: step.value, stored, versions, rememberedChain, chains });
+}
+
+/** Null where the credentials may not list: then foreign files cannot be seen. */
+async function listClosed({ remote, terminal }: Environment): Promise<string[] | null> {
+  try {
+    const names: string[] = [];
+    for await (const { key } of remote.store.list(`${remote.prefix}audit/`))
+      names.push(key.slice(remote.prefix.length));
+    return names;
+  } catch (error) {
+    terminal.warn(`closed files that no row names were not looked for: ${(error as Error).message}`);
+    return null;
+  }
+}
+
+function doesNotHold(env: string, findings: readonly Finding[]): CliError {
+  const lines = findings.map(
+    ({ file, row, problem }) =>
+      `${[file, row === null ? null : `row ${row}`].filter(Boolean).join(", ")}${file === null ? "" : ": "}${problem}`,
+  );
+  return new CliError(
+    "CORRUPT",
+    `the audit log of ${env} does not hold: ${lines.join("; ")}`,
+    `compare with the bucket's own access log, and look at the versions: vsync versions ${env}`,
+    { details: { findings } },
+  );
+}
+
+function noteOf(row: AuditRow): string {
+  const { id: _id, note, ...rest } = parseMeta(row);
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${String(value)}`);
+  return [typeof note === "string" ? note : null, ...fields].filter(Boolean).join(" ");
+}
+
+const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Newest first, with a header; without the chain, which holds only in the log's own order. */
+function toCsv(rows: readonly AuditRow[]): string {
+  const [first] = rows;
+  if (first === undefined) return "";
+  const columns = Object.keys(first) as (keyof AuditRow)[];
+  return [
+    columns.join(","),
+    ...rows.map((row) => columns.map((column) => quoted(row[column])).join(",")),
+  ].join("\n");
+}

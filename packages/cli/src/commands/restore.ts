@@ -1,0 +1,102 @@
+// `vsync restore <env> <version>`: publishes an old version as the newest. History keeps everything in between.
+
+import { CliError } from "../cli-error.ts";
+import type { Context, Said } from "../context.ts";
+import { readOldPassphrase } from "../keys/old-passphrase.ts";
+import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
+import { recordCommit, requireCommitted } from "../vault/commit.ts";
+import {
+  type AuditInput,
+  auditIntent,
+  type Environment,
+  readStanding,
+  withEnvironment,
+} from "../vault/environment.ts";
+import { fetchOlderVersion } from "../vault/older-version.ts";
+import { publish } from "../vault/publish.ts";
+import { fetchIfSound } from "../vault/remote.ts";
+
+export interface RestoreInput extends AuditInput {
+  readonly env: string;
+  readonly version: string;
+  /** A path, or - for standard input. */
+  readonly oldPassphraseFile?: string;
+  readonly acceptRollback?: boolean;
+}
+
+/** The changes are against the version that was current, or, with --dry-run, is. */
+export interface RestoreResult extends Changes {
+  readonly env: string;
+  readonly restored: string;
+  /** False with --dry-run. */
+  readonly published: boolean;
+  readonly generation: number;
+  readonly timestamp: string;
+  readonly superseded: boolean;
+}
+
+const STEPS = 3;
+
+export async function restore(context: Context, input: RestoreInput): Promise<RestoreResult> {
+  const oldPassphrase = await readOldPassphrase(context, input);
+  return await withEnvironment(context, input.env, (environment) =>
+    restoreVersion(environment, input, oldPassphrase, context.flags.dryRun),
+  );
+}
+
+export function describeRestore(result: RestoreResult): Said {
+  const { env, restored, published, generation, timestamp, superseded } = result;
+  const what = countChanges(result) === 0 ? "no file differs" : formatChanges(result);
+  if (!published)
+    return { notes: [`would publish version ${restored} of ${env} as generation ${generation}: ${what}`] };
+  const notes = [
+    `published version ${restored} of ${env} again, as generation ${generation} (${timestamp})`,
+    what,
+  ];
+  if (superseded) notes.push("somebody has published on top of it since");
+  return { notes: [...notes, `the vault folder is as it was; to bring it there too: vsync pull ${env}`] };
+}
+
+async function restoreVersion(
+  environment: Environment,
+  input: RestoreInput,
+  oldPassphrase: string | null,
+  dryRun: boolean,
+): Promise<RestoreResult> {
+  const { env, version } = input;
+  const { remote, local, config, terminal } = environment;
+  const audit = auditIntent(environment, "restore", { ...input, meta: { ...input.meta, restored: version } });
+  terminal.step(1, STEPS, `fetching version ${version}`);
+  const { current } = await readStanding(environment, input.acceptRollback);
+  if (current === null) {
+    throw new CliError("NOT_CONFIGURED", `${env} has no version to go back from`, `vsync push ${env}`);
+  }
+  if (version === current.timestamp) {
+    throw new CliError(
+      "INPUT",
+      `version ${version} is the current one of ${env}`,
+      `vsync versions ${env}   lists the others`,
+    );
+  }
+  const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase);
+  const changes = compareVaults((await fetchIfSound(remote, current)) ?? new Map(), files);
+  const described = { env, restored: version, ...changes };
+  const { timestamp, generation } = current;
+  if (dryRun)
+    return { ...described, published: false, generation: generation + 1, timestamp, superseded: false };
+  const outcome = await publish(remote, local, {
+    operation: "restore",
+    files,
+    replaces: current,
+    packed: null,
+    audit,
+    onStep(step) {
+      if (step === "encrypt") terminal.step(2, STEPS, `encrypting ${files.size} files`);
+      if (step === "swap") terminal.step(3, STEPS, "naming it in the manifest");
+    },
+  });
+  const { superseded } = await requireCommitted(remote, outcome);
+  await recordCommit(local.paths, outcome.pending, environment.writeAuditRow);
+  const { generation: published, timestamp: named } = outcome.pending;
+  return { ...described, published: true, generation: published, timestamp: named, superseded };
+}

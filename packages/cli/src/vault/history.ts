@@ -1,0 +1,40 @@
+// The versions of an environment, newest first, as far back as the bucket's bundles lead. docs/formats.md section 6.
+// Bundle metadata is not authenticated: what is listed here is for people, and for finding a bundle that is then opened.
+
+import { parseTimestamp, readGeneration } from "@vsync/envelope";
+import { bundleKey, type CurrentVersion, type Remote } from "./remote.ts";
+
+export interface Version {
+  readonly timestamp: string;
+  readonly generation: number;
+  /** Bytes of the encrypted bundle. */
+  readonly size: number;
+  /** ISO 8601, by the server's clock; null when the store does not say. */
+  readonly storedAt: string | null;
+}
+
+/**
+ * Yields the current version and those before it. Returns null at the first version, or what is wrong where the
+ * history ends before it. Timestamp and generation fall at each step, so a forged history cannot lead in circles.
+ */
+export async function* walkHistory(
+  { store, prefix }: Remote,
+  current: CurrentVersion,
+): AsyncGenerator<Version, string | null> {
+  let { timestamp, generation } = current;
+  for (;;) {
+    const found = await store.head(bundleKey(prefix, timestamp));
+    if (found === null) return `version ${timestamp} is not in the bucket any more`;
+    if (readGeneration(found.metadata) !== generation && generation !== current.generation) {
+      return `version ${timestamp} does not say that it is generation ${generation}`;
+    }
+    yield { timestamp, generation, size: found.size, storedAt: found.lastModified?.toISOString() ?? null };
+    const previous = found.metadata["prev-ts"] ?? "";
+    if (previous === "") return null;
+    if (parseTimestamp(previous) === null || previous >= timestamp || generation <= 1) {
+      return `what version ${timestamp} names as the one before it cannot be`;
+    }
+    timestamp = previous;
+    generation--;
+  }
+}

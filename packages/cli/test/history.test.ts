@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { audit, describeAudit } from "../src/commands/audit.ts";
+import { backupList, backupRestore } from "../src/commands/backup.ts";
+import { diff } from "../src/commands/diff.ts";
+import { get } from "../src/commands/get.ts";
+import { init } from "../src/commands/init.ts";
+import { pull } from "../src/commands/pull.ts";
+import { push } from "../src/commands/push.ts";
+import { restore } from "../src/commands/restore.ts";
+import { set } from "../src/commands/set.ts";
+import { describeVersions, versions } from "../src/commands/versions.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+const env = "demo";
+
+async function publishValues(...values: readonly string[]): Promise<Workplace & { stored: string }> {
+  const place = makeWorkplace();
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
+  for (const value of values) {
+    await setValue(place, value);
+    await push(place.context(), { env, note: `to ${value}` });
+  }
+  return { ...place, stored: join(place.folder, "bucket/acme_shop/demo") };
+}
+
+const setValue = (place: Workplace, value: string, name = "VALUE") =>
+  set(place.context({ stdin: value }), { env, name, source: "-" });
+const value = async (place: Workplace) => (await get(place.context(), { env, name: "VALUE" })).value;
+
+test("versions lists what was published, newest first, with who and why", async () => {
+  const place = await publishValues("one", "two", "three");
+  const result = await versions(place.context(), { env });
+  expect(result.versions.map(({ generation, note, current }) => ({ generation, note, current }))).toEqual([
+    { generation: 3, note: "to three", current: true },
+    { generation: 2, note: "to two", current: false },
+    { generation: 1, note: "to one", current: false },
+  ]);
+  expect(result).toMatchObject({ more: false, ended: null });
+  expect(await versions(place.context(), { env, limit: 2 })).toMatchObject({
+    more: true,
+    versions: { length: 2 },
+  });
+  expect(describeVersions(result, Date.now()).out).toMatch(/^ {3}version.*\n\* {2}\d{8}-\d{6} +3 /);
+});
+
+test("versions --key tells when a value changed", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "other", "OTHER");
+  await push(place.context(), { env });
+  await setValue(place, "two");
+  await push(place.context(), { env });
+  const changes = await versions(place.context(), { env, key: "VALUE" });
+  expect(changes.versions.map(({ generation }) => generation)).toEqual([3, 1]);
+  expect(
+    (await versions(place.context(), { env, key: "OTHER" })).versions.map((it) => it.generation),
+  ).toEqual([2]);
+  expect((await versions(place.context(), { env, key: "NEVER" })).versions).toEqual([]);
+});
+
+test("versions says where the history ends when a bundle is gone", async () => {
+  const place = await publishValues("one", "two");
+  const first = (await versions(place.context(), { env })).versions[1]!.timestamp;
+  rmSync(join(place.stored, `v%3D${first}`));
+  expect(await versions(place.context(), { env })).toMatchObject({
+    versions: { length: 1 },
+    ended: `version ${first} is not in the bucket any more`,
+  });
+});
+
+test("restore publishes an old version as the newest, and leaves the folder to pull", async () => {
+  const place = await publishValues("one", "two");
+  const first = (await versions(place.context(), { env })).versions[1]!.timestamp;
+  const dry = await restore(place.context({ flags: { dryRun: true } }), { env, version: first });
+  expect(dry).toMatchObject({ published: false, generation: 3, changed: [".env.demo"] });
+  expect((await versions(place.context(), { env })).versions).toHaveLength(2);
+  expect(await restore(place.context(), { env, version: first })).toMatchObject({
+    published: true,
+    generation: 3,
+    restored: first,
+  });
+  expect(await value(place)).toBe("two");
+  expect(await pull(place.context(), { env })).toMatchObject({ generation: 3, updated: true });
+  expect(await value(place)).toBe("one");
+  expect((await versions(place.context(), { env })).versions).toHaveLength(3);
+  const { timestamp } = (await versions(place.context(), { env })).versions[0]!;
+  await expect(restore(place.context(), { env, version: timestamp })).rejects.toMatchObject({
+    code: "INPUT",
+  });
+  await expect(restore(place.context(), { env, version: "20200101-000000" })).rejects.toMatchObject({
+    code: "INPUT",
+  });
+});
+
+test("what a pull replaced is listed and comes back, and so does what that replaced", async () => {
+  const place = await publishValues("one");
+  await expect(backupRestore(place.context(), { env })).rejects.toMatchObject({ code: "INPUT" });
+  await setValue(place, "precious edit");
+  await pull(place.context(), { env, backup: true });
+  expect(await value(place)).toBe("one");
+  const [backup] = (await backupList(place.context(), { env })).backups;
+  expect(readFileSync(backup!.path, "latin1")).not.toContain("precious");
+  const result = await backupRestore(place.context(), { env, backup: backup!.backup });
+  expect(result).toMatchObject({ updated: true, changed: [".env.demo"], kept: expect.any(String) });
+  expect(await value(place)).toBe("precious edit");
+  expect((await diff(place.context(), { env })).scalars.changed).toEqual(["VALUE"]);
+  expect((await backupList(place.context(), { env })).backups).toHaveLength(2);
+  expect(await backupRestore(place.context(), { env, backup: backup!.backup })).toMatchObject({
+    updated: false,
+  });
+  expect(await push(place.context(), { env })).toMatchObject({ published: true, generation: 2 });
+});
+
+test("audit shows rows newest first, filtered, and as CSV", async () => {
+  const place = await publishValues("one", "two");
+  const { rows } = await audit(place.context(), { env });
+  expect(rows.map(({ action, gen }) => [action, gen])).toEqual([
+    ["push", "2"],
+    ["push", "1"],
+  ]);
+  expect(await audit(place.context(), { env, limit: 1 })).toMatchObject({ more: true, rows: { length: 1 } });
+  expect((await audit(place.context(), { env, action: "pull" })).rows).toEqual([]);
+  expect((await audit(place.context(), { env, since: "2999-01-01" })).rows).toEqual([]);
+  await expect(audit(place.context(), { env, since: "yesterday" })).rejects.toMatchObject({ code: "USAGE" });
+  const { csv } = await audit(place.context(), { env, csv: true });
+  expect(csv).toMatch(/^ts,action,.*,meta\n.*,push,/);
+  expect(describeAudit(await audit(place.context(), { env })).out).toContain("to two");
+});
+
+test("audit --verify passes on a log as it was written, and names what was done to another", async () => {
+  const place = await publishValues("one", "two", "three");
+  const file = join(place.stored, "audit.csv");
+  expect((await audit(place.context(), { env, verify: true })).findings).toEqual([]);
+
+  const genuine = readFileSync(file);
+  const [header, body] = [
+    genuine.subarray(0, genuine.indexOf(10) + 1),
+    genuine.subarray(genuine.indexOf(10) + 1),
+  ];
+  const store = (text: string) => {
+    const bytes = Buffer.from(text);
+    const meta = JSON.parse(header.toString());
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    writeFileSync(
+      file,
+      Buffer.concat([Buffer.from(`${JSON.stringify({ ...meta, size: bytes.length, sha256 })}\n`), bytes]),
+    );
+  };
+  const lines = body.toString().split("\n");
+  const findings = async () =>
+    await audit(place.context(), { env, verify: true }).then(
+      () => [],
+      (error) => error.details.findings as { row: number | null; problem: string }[],
+    );
+
+  store(lines.with(2, lines[2]!.replace("to two", "to four")).join("\n"));
+  expect(await findings()).toContainEqual(expect.objectContaining({ file: "audit.csv", row: 2 }));
+  store([...lines.slice(0, 3), ""].join("\n"));
+  expect(await findings()).toEqual([
+    expect.objectContaining({
+      problem: expect.stringContaining("the last row that this machine saw is gone"),
+    }),
+    expect.objectContaining({ problem: expect.stringContaining("generation 3") }),
+  ]);
+  store("something else");
+  expect(await findings()).toContainEqual(
+    expect.objectContaining({ problem: "audit.csv is no audit log of vsync" }),
+  );
+});
