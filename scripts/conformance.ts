@@ -1,6 +1,7 @@
 // `pnpm conformance`: the corpus of conformance vectors, or with VSYNC_TEST_VECTORS=<folder> one from elsewhere, through
 // everything here that reads or writes the formats. A vector passes when each that knows its category agrees with it.
 
+import { writer } from "../packages/cli/test/conformance/writer.ts";
 import { codecs } from "../packages/envelope/test/conformance/codecs.ts";
 import {
   corpusFolder,
@@ -12,7 +13,7 @@ import type { Implementation } from "../packages/envelope/test/conformance/judge
 import { independent } from "../packages/envelope/test/independent/implementation.ts";
 import { readers } from "../packages/s3-client/test/conformance/reader.ts";
 
-const implementations: readonly Implementation[] = [codecs, ...readers];
+const implementations: readonly Implementation[] = [codecs, ...readers, writer];
 
 const folder = corpusFolder();
 const { vectors, problems } = await readCorpus(folder);

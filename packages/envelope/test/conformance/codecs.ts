@@ -28,7 +28,7 @@ import {
 } from "@vsync/envelope";
 import type { Fields, Vector } from "./corpus.ts";
 import { isRowNumber, isSameEdit, isVerdictWord, settledZipBytes } from "./freedoms.ts";
-import { bytesOf, check, comparePairs, type Implementation, pairsOf, textOf } from "./judge.ts";
+import { bytesOf, check, comparePairs, type Implementation, metadataOf, pairsOf, textOf } from "./judge.ts";
 
 const rqe1 = check(
   async (vector) => decryptEnvelope((await keysOf(vector.inputs)).master, bytesOf(vector)),
@@ -108,7 +108,7 @@ const derived = new Map<string, Promise<VaultKeys>>();
 
 /** Once for each key: a corpus of 600,000 iterations a vector would take minutes. */
 async function keysOf(inputs: Fields): Promise<VaultKeys> {
-  const { iterations = DEFAULT_ITERATIONS } = inputs;
+  const iterations = inputs.iterations ?? DEFAULT_ITERATIONS;
   const passphrase = textOf(inputs, "passphrase");
   const salt = textOf(inputs, "salt");
   const id = JSON.stringify([passphrase, salt, iterations]);
@@ -164,7 +164,7 @@ async function runEdit(vector: Vector): Promise<{ bytes: Uint8Array; keys: strin
 async function runVerdict({ inputs, expected }: Vector): Promise<Verdict["kind"]> {
   const received = {
     body: Buffer.from(textOf(inputs, "body")),
-    metadata: (inputs.metadata ?? {}) as Readonly<Record<string, string>>,
+    metadata: metadataOf(inputs),
   };
   const kind = await verdictOf(await keysOf(inputs), textOf(inputs, "prefix"), received);
   if (expected.error === null || kind === "verified" || kind === "grace") return kind;

@@ -51,6 +51,12 @@ export function textOf(fields: Fields, name: string): string {
   return value;
 }
 
+/** The metadata of a manifest; what is null is not there. */
+export function metadataOf({ metadata }: Fields): Record<string, string> {
+  const pairs = [...pairsOf(metadata ?? {})].filter(([, value]) => value !== null);
+  return Object.fromEntries(pairs.map(([name, value]) => [name, String(value)]));
+}
+
 /** Pairs, from an object or from a list of [key, value]; of a repeated key the last counts. */
 export function pairsOf(value: unknown): Map<string, unknown> {
   assert(typeof value === "object" && value !== null, "neither an object nor a list of pairs");

@@ -168,8 +168,17 @@ function badText(): Vector[] {
     corrupt("one-character-cut", "One character cut off", good.slice(0, -1)),
     corrupt("half", "The first half", good.slice(0, middle)),
     corrupt("one-character", "One character of base64url is no byte", `${MAGIC}A`),
+    corrupt("unused-bits", "Unused bits of the last character that are not zero", unusedBits()),
     corrupt("twice", "Two blobs, one after the other", good + good.slice(MAGIC.length)),
   ];
+}
+
+/** A blob whose last character carries two bits of data and four that every decoder drops. */
+function unusedBits(): string {
+  const candidates = ["", "1", "12", "123"].map((padding) => blob({ ...BASE_CONFIG, padding }));
+  const text = candidates.find((candidate) => (candidate.length - MAGIC.length) % 4 === 2) ?? "";
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return text.slice(0, -1) + alphabet[alphabet.indexOf(text.slice(-1)) + 1];
 }
 
 function badGzip(): Vector[] {

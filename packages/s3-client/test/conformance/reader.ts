@@ -3,9 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { decodeConfigBlob, encodeConfigBlob, setEnvValue } from "@vsync/envelope";
+import { decodeConfigBlob, deriveKeys, KEY_LIMITS, sealBundle, setEnvValue, utf8 } from "@vsync/envelope";
 import type { Fields, Vector } from "../../../envelope/test/conformance/corpus.ts";
 import {
   bytesOf,
@@ -13,33 +11,23 @@ import {
   check,
   comparePairs,
   type Implementation,
+  metadataOf,
   pairsOf,
   textOf,
 } from "../../../envelope/test/conformance/judge.ts";
 import { ManifestNotFoundError, openWith, S3UnreachableError, type Vault } from "../../src/index.ts";
-import { serveS3 } from "../s3-loopback.ts";
-import { blob, folderEndpoint, makeVault, type TestObjects } from "../vault-fixture.ts";
+import { blobFor, type Objects, type Serve, serveFromFolder, serveOverHttp } from "./buckets.ts";
 import { provoke } from "./scenarios.ts";
 
-/** Serves objects for as long as `use` takes. */
-type Serve = <T>(objects: TestObjects, use: (endpoint: string) => Promise<T>) => Promise<T>;
-
-/** The bucket that both of them serve. */
-const BUCKET = "test-bucket";
-
-const serveOverHttp: Serve = async (objects, use) => {
-  await using server = await serveS3(objects, undefined, BUCKET);
-  return await use(server.endpoint);
-};
-
-const serveFromFolder: Serve = async (objects, use) => {
-  const endpoint = await folderEndpoint(objects);
-  try {
-    return await use(endpoint);
-  } finally {
-    await rm(fileURLToPath(endpoint), { recursive: true });
-  }
-};
+/** A vault of the runner's own, for what is not about vaults. */
+const PASSPHRASE = "a passphrase of the runner";
+const VERSION = "20260102-030405";
+const VAULT = {
+  prefix: "",
+  env: "prod",
+  salt: "a salt of the runner",
+  iterations: KEY_LIMITS.minIterations,
+} as const;
 
 const openOverHttp = openBundle(serveOverHttp);
 
@@ -108,8 +96,10 @@ function openBundle(serve: Serve): Check {
       const { inputs } = vector;
       const config = await decodeConfigBlob(textOf(inputs, "config"));
       return serve(objectsOf(vector, config.prefix), async (endpoint) => {
-        const routed = await encodeConfigBlob({ ...config, endpoint, bucket: BUCKET });
-        return openWith({ config: routed, passphrase: textOf(inputs, "passphrase") });
+        return openWith({
+          config: await blobFor(endpoint, config),
+          passphrase: textOf(inputs, "passphrase"),
+        });
       });
     },
     async (vault, expected) => {
@@ -128,10 +118,10 @@ function openBundle(serve: Serve): Check {
   );
 }
 
-function objectsOf(vector: Vector, prefix: string): TestObjects {
+function objectsOf(vector: Vector, prefix: string): Objects {
   const { body, metadata } = manifestOf(vector);
   const { grace_bundle_hex: graceBundle } = vector.inputs;
-  const objects: TestObjects = new Map();
+  const objects: Objects = new Map();
   objects.set(`${prefix}manifest`, { body: Buffer.from(body), metadata });
   if (isVersion(body.trim()))
     objects.set(`${prefix}v=${body.trim()}`, { body: bytesOf(vector), metadata: {} });
@@ -143,24 +133,25 @@ function objectsOf(vector: Vector, prefix: string): TestObjects {
 }
 
 function manifestOf(vector: Vector): { readonly body: string; readonly metadata: Record<string, string> } {
-  const { body, metadata } = vector.inputs.manifest as { body: string; metadata?: Record<string, string> };
-  return { body, metadata: metadata ?? {} };
+  const manifest = vector.inputs.manifest as Fields;
+  return { body: textOf(manifest, "body"), metadata: metadataOf(manifest) };
 }
 
 /** Opens a vault with these scalars, in an environment with those and without everything else that is asked for. */
-async function lookUp(vector: Vector): Promise<Fields[]> {
-  const { inputs } = vector;
+async function lookUp({ inputs }: Vector): Promise<Fields[]> {
   const queries = inputs.queries as string[];
-  let dotenv: Uint8Array = new Uint8Array(0);
-  for (const [key, value] of pairsOf(inputs.vault ?? {})) dotenv = setEnvValue(dotenv, key, String(value));
-  const made = await makeVault({ files: { ".env.prod": dotenv } });
   const defaults = Object.fromEntries(pairsOf(inputs.defaults ?? {})) as Record<string, string>;
-  return serveFromFolder(made.objects, async (endpoint) => {
-    await using vault = await openWith({
-      config: await blob(made, { endpoint }),
-      passphrase: made.passphrase,
-      defaults,
-    });
+  let bytes: Uint8Array = new Uint8Array(0);
+  for (const [key, value] of pairsOf(inputs.vault ?? {})) bytes = setEnvValue(bytes, key, String(value));
+  const keys = await deriveKeys(PASSPHRASE, VAULT.salt, VAULT.iterations);
+  const bundle = await sealBundle(keys, VERSION, new Map([[".env.prod", { bytes, executable: false }]]));
+  const objects: Objects = new Map([
+    ["manifest", { body: utf8(VERSION), metadata: {} }],
+    [`v=${VERSION}`, { body: bundle.bytes, metadata: {} }],
+  ]);
+  return serveFromFolder(objects, async (endpoint) => {
+    const config = await blobFor(endpoint, VAULT);
+    await using vault = await openWith({ config, passphrase: PASSPHRASE, defaults });
     return withEnvironment(pairsOf(inputs.env ?? {}), queries, () =>
       queries.map((key) => ({
         key,
