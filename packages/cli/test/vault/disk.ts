@@ -1,4 +1,4 @@
-// Watches every change that the code under test makes on the disk, and lets a test end its process at any of them.
+// Watches every change that the code under test makes on the disk, and lets a test stop any of them.
 
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -51,15 +51,6 @@ export async function watchDisk<T>(before: (step: DiskStep) => void, work: () =>
     Object.assign(fs, original);
     syncBuiltinESMExports();
   }
-}
-
-/** The process ends at step `index`: nothing from there on reaches the disk. */
-export class Killed extends Error {}
-
-export function killAt(index: number): (step: DiskStep) => void {
-  return (step) => {
-    if (step.index >= index) throw new Killed(`killed before ${step.operation} ${step.path}`);
-  };
 }
 
 function isForReading(flags: unknown): boolean {
