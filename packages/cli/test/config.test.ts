@@ -66,7 +66,7 @@ describe("an environment's config", () => {
     ["not gzip", Buffer.from("{}")],
     ["cut short", gzipSync(JSON.stringify(CONFIG)).subarray(0, 60)],
     ["not JSON", gzipSync("nonsense")],
-    ["a bomb", gzipSync(Buffer.alloc(64 * 1024 * 1024))],
+    ["a bomb", gzipSync(JSON.stringify({ ...CONFIG, padding: " ".repeat(64 * 1024 * 1024) }))],
     ["of another version", gzipSync(JSON.stringify({ ...CONFIG, version: 2 }))],
   ])("that is %s is CORRUPT", (_, bytes) => {
     const { host } = makeWorkplace().context();
