@@ -17,6 +17,9 @@ export type Objects = Map<string, Stored>;
 /** Serves the objects for as long as `use` takes. */
 export type Serve = <T>(objects: Objects, use: (endpoint: string) => Promise<T>) => Promise<T>;
 
+/** Keys of other vectors may still be deriving: nothing here is about how long it takes. */
+export const TIMEOUT_MS = 60_000;
+
 /** The bucket's name in both. */
 export const BUCKET = "test-bucket";
 

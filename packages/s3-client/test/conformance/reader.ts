@@ -16,7 +16,7 @@ import {
   textOf,
 } from "../../../envelope/test/conformance/judge.ts";
 import { ManifestNotFoundError, openWith, S3UnreachableError, type Vault } from "../../src/index.ts";
-import { blobFor, type Objects, type Serve, serveFromFolder, serveOverHttp } from "./buckets.ts";
+import { blobFor, type Objects, type Serve, serveFromFolder, serveOverHttp, TIMEOUT_MS } from "./buckets.ts";
 import { provoke } from "./scenarios.ts";
 
 /** A vault of the runner's own, for what is not about vaults. */
@@ -99,6 +99,7 @@ function openBundle(serve: Serve): Check {
         return openWith({
           config: await blobFor(endpoint, config),
           passphrase: textOf(inputs, "passphrase"),
+          timeoutMs: TIMEOUT_MS,
         });
       });
     },
@@ -151,7 +152,7 @@ async function lookUp({ inputs }: Vector): Promise<Fields[]> {
   ]);
   return serveFromFolder(objects, async (endpoint) => {
     const config = await blobFor(endpoint, VAULT);
-    await using vault = await openWith({ config, passphrase: PASSPHRASE, defaults });
+    await using vault = await openWith({ config, passphrase: PASSPHRASE, defaults, timeoutMs: TIMEOUT_MS });
     return withEnvironment(pairsOf(inputs.env ?? {}), queries, () =>
       queries.map((key) => ({
         key,

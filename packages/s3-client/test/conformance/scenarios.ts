@@ -15,7 +15,7 @@ import {
 import type { Vector } from "../../../envelope/test/conformance/corpus.ts";
 import { openWith } from "../../src/index.ts";
 import { type Answer, sendError, serveS3 } from "../s3-loopback.ts";
-import { blobFor, type Objects, type Stored } from "./buckets.ts";
+import { blobFor, type Objects, type Stored, TIMEOUT_MS } from "./buckets.ts";
 
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -49,7 +49,7 @@ export async function provoke({ inputs, bin }: Vector): Promise<void> {
   }
 
   async function openAndClose(config: string): Promise<void> {
-    const vault = await openWith({ config, passphrase: String(passphrase) });
+    const vault = await openWith({ config, passphrase: String(passphrase), timeoutMs: TIMEOUT_MS });
     await vault.close();
   }
 
