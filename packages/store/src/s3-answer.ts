@@ -124,8 +124,11 @@ function clockHint({ headers }: Answer, code: string, nowMs: number): string | n
 }
 
 function regionHint({ headers, body }: Answer, ours: string): string | null {
-  const theirs = headers["x-amz-bucket-region"] ?? element(body, "Region");
-  if (theirs !== undefined && /^[a-z0-9-]{1,40}$/.test(theirs) && theirs !== ours)
+  const named = [headers["x-amz-bucket-region"], element(body, "Region")];
+  const theirs = named.find(
+    (region) => region !== undefined && /^[a-z0-9-]{1,40}$/.test(region) && region !== ours,
+  );
+  if (theirs !== undefined)
     return `the bucket is in region ${theirs}, not ${ours}: change the region, and the endpoint if it names one`;
   const endpoint = element(body, "Endpoint");
   return endpoint !== undefined && /^[A-Za-z0-9.-]{1,255}$/.test(endpoint)

@@ -93,7 +93,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
         (options) => client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), options),
         plan,
       );
-      if (answer.status === 404 && !["", "NoSuchBucket"].includes(parseError(answer).code)) return null;
+      if (isMissingKey(answer)) return null;
       const info = readInfo(answer, answer.body.length);
       if (info === null) throw answerError(answer, attempt, Date.now());
       const encoding = answer.headers["content-encoding"];
@@ -148,7 +148,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
         });
         const plan: Plan = { doing: `list ${prefix}`, kind: "read", maxBytes: MAX_LISTING_BYTES, signal };
         const { answer, output, attempt } = await send((options) => client.send(page, options), plan);
-        const listing = answer.status === 200 && output !== null ? readListing(answer, output) : null;
+        const listing = answer.status === 200 && output !== null ? readListing(answer, output, prefix) : null;
         // A server that repeats itself would never come to an end.
         if (listing === null || (listing.next !== undefined && listing.next === token))
           throw answerError(answer, attempt, Date.now());
@@ -166,15 +166,19 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
           signal,
         },
       );
-      const gone = answer.status === 404 && !["", "NoSuchBucket"].includes(parseError(answer).code);
-      if (answer.status !== 204 && answer.status !== 200 && !gone)
-        throw answerError(answer, attempt, Date.now());
+      const done = answer.status === 204 || (answer.status === 200 && answer.body.length === 0);
+      if (!done && !isMissingKey(answer)) throw answerError(answer, attempt, Date.now());
     },
 
     async close() {
       client.destroy();
     },
   };
+}
+
+/** A page of somebody else's says 404 as well, and so does S3 of a bucket: only S3's own words are believed. */
+function isMissingKey(answer: Answer): boolean {
+  return answer.status === 404 && !["", "NoSuchBucket"].includes(parseError(answer).code);
 }
 
 /** Without the quotes and the mark of a weak tag, which a proxy may have added: as the origin keeps it. */
@@ -202,16 +206,18 @@ function readInfo(answer: Answer, size: number): ObjectInfo | null {
   };
 }
 
-/** Null when the body is no listing: the SDK makes an empty one of any XML. */
+/** Null when the answer is no listing of `prefix`: the SDK makes an empty one of any XML. */
 function readListing(
   { body }: Answer,
-  { Contents = [], EncodingType, IsTruncated, NextContinuationToken }: ListObjectsV2CommandOutput,
+  { Contents = [], EncodingType, IsTruncated = false, NextContinuationToken }: ListObjectsV2CommandOutput,
+  prefix: string,
 ): { objects: ListedObject[]; next: string | undefined } | null {
   if (!Buffer.from(body.buffer, body.byteOffset, body.length).includes("<ListBucketResult")) return null;
+  if (IsTruncated && !NextContinuationToken) return null;
   const objects: ListedObject[] = [];
   for (const { Key, Size, LastModified } of Contents) {
     const key = EncodingType === "url" && Key !== undefined ? decodeKey(Key) : Key;
-    if (key === undefined || Size === undefined) return null;
+    if (!key?.startsWith(prefix) || key === "" || Size === undefined) return null;
     objects.push({ key, size: Size, lastModified: LastModified ?? null });
   }
   return { objects, next: IsTruncated ? NextContinuationToken : undefined };

@@ -85,8 +85,8 @@ export type Fault =
   | { readonly silence: Moment | "midway" }
   /** The answer's body comes a byte at a time, each after so many milliseconds. */
   | { readonly dripMs: number }
-  /** The request goes on when the promise is settled. */
-  | { readonly hold: Promise<unknown>; readonly when?: Moment }
+  /** The request goes on when the promise is settled; a PUT can be held `midway`, between its two looks at its condition. */
+  | { readonly hold: Promise<unknown>; readonly when?: Moment | "midway" }
   /** GET and HEAD see the object as it was before its last change. */
   | { readonly stale: true };
 
@@ -194,24 +194,17 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     };
     requests.push(logged);
     const fault = takeFault(logged);
-    const at = (moment: Moment): boolean =>
-      fault !== null &&
-      ("when" in fault
-        ? (fault.when ?? "before")
-        : "cut" in fault
-          ? fault.cut
-          : "silence" in fault
-            ? fault.silence
-            : null) === moment;
+    const moment = momentOf(fault);
 
-    if (fault !== null && at("before")) {
+    if (fault !== null && moment === "before") {
       if ("hold" in fault) await fault.hold;
       else if ("cut" in fault) return void request.socket.destroy();
       else if ("silence" in fault) return;
       else if ("answer" in fault) return send(response, logged, complete(fault.answer), null);
     }
-    let own = await perform(request, response, logged, fault !== null && "stale" in fault);
-    if (fault !== null && at("after")) {
+    const midway = moment === "midway" && fault !== null && "hold" in fault ? fault.hold : null;
+    let own = await perform(request, response, logged, { stale: fault !== null && "stale" in fault, midway });
+    if (fault !== null && moment === "after") {
       if ("hold" in fault) await fault.hold;
       else if ("cut" in fault) return void request.socket.destroy();
       else if ("silence" in fault) return;
@@ -240,7 +233,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     request: IncomingMessage,
     response: ServerResponse,
     { method, key, query, headers }: LoggedRequest,
-    stale: boolean,
+    { stale, midway }: { stale: boolean; midway: Promise<unknown> | null },
   ): Promise<FakeAnswer> {
     try {
       authorize(request, method);
@@ -262,7 +255,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
               : new S3Failure(403, "AccessDenied");
           return { status: 200, headers: objectHeaders(object), body: object.body };
         case "PUT":
-          return await put(request, response, key, headers);
+          return await put(request, response, key, headers, midway);
         case "DELETE":
           objects.delete(key);
           return { status: 204, headers: {}, body: new Uint8Array() };
@@ -297,6 +290,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     response: ServerResponse,
     key: string,
     headers: LoggedRequest["headers"],
+    midway: Promise<unknown> | null,
   ): Promise<FakeAnswer> {
     if (headers["content-length"] === undefined) throw new S3Failure(411, "MissingContentLength");
     const checksums = Object.keys(headers).some((name) =>
@@ -313,6 +307,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk as Uint8Array);
     const body = Buffer.concat(chunks);
+    await midway;
     if (!isPayload(request, body)) throw new S3Failure(400, "XAmzContentSHA256Mismatch");
     const late = conditional && quirks.conditions === "kept" ? unmet(key, headers) : null;
     if (late !== null) throw quirks.raceLoser === 500 ? new S3Failure(500, "UnknownError") : late;
@@ -433,6 +428,13 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
         server.closeAllConnections();
       }),
   };
+}
+
+function momentOf(fault: Fault | null): Moment | "midway" | null {
+  if (fault === null) return null;
+  if ("cut" in fault) return fault.cut;
+  if ("silence" in fault) return fault.silence;
+  return "answer" in fault || "hold" in fault ? (fault.when ?? "before") : null;
 }
 
 /** Sends a byte at a time for as long as somebody listens. */
