@@ -69,7 +69,7 @@ say(indent(tree(join(root, "bucket"), "bucket")));
 title("The two strings an application needs, on two different ways");
 mkdirSync(app);
 const token = vsync(["runtime-token", "demo"], {
-  shown: "vsync runtime-token demo > ../app/config",
+  shown: "(umask 077; vsync runtime-token demo > ../app/config)",
   quiet: true,
 });
 writeFileSync(join(app, "config"), token, { mode: 0o600 });
