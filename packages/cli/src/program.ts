@@ -31,6 +31,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareBackup(program, execute);
   declareRuntimeToken(program, execute);
   declarePassphrase(program, execute);
+  declareRotation(program, execute);
   return program;
 }
 
@@ -286,6 +287,24 @@ function declarePassphrase(program: Command, execute: Execute): void {
         const { passphraseShow, describePassphraseShow } = await import("./commands/passphrase-show.ts");
         const result = await passphraseShow(context, { env, ...options });
         return { result, said: describePassphraseShow(result) };
+      }),
+    );
+}
+
+function declareRotation(program: Command, execute: Execute): void {
+  audited(program.command("rotate-passphrase <env>"))
+    .description("bring the vault under a new passphrase")
+    .option("--grace <time>", "applications may start with the old one until then: 30m, 24h, 7d")
+    .option("--finish", "end a grace period before its time; rotates nothing")
+    .option("--new-passphrase-file <path>", "the new passphrase, - for stdin (default: one is generated)")
+    .option("--out <file>", "write the new passphrase to a new file of mode 0600 as well")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { rotatePassphrase, describeRotatePassphrase } = await import(
+          "./commands/rotate-passphrase.ts"
+        );
+        const result = await rotatePassphrase(context, { env, ...options });
+        return { result, said: describeRotatePassphrase(result) };
       }),
     );
 }

@@ -21,6 +21,8 @@ import { type ObjectStore, type StoredObject, StoreError } from "@vsync/store";
 export interface AuditRemote {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
+  /** Right after a rotation: the keys before it, under which the log's current file still is. */
+  readonly former?: VaultKeys;
   readonly prefix: string;
   /** The server has no conditional writes. */
   readonly singleWriter: boolean;
@@ -145,10 +147,15 @@ async function appendTo(
     return chain;
   }
   const closed = current === null ? {} : await closeSegment(remote, current, nowMs);
-  const restart = { ...closed, ...(lastChain === null && { prev_chain: "unverified" }) };
+  const verified = lastChain !== null || (await endsUnderFormerKeys(remote, current));
+  const restart = { ...closed, ...(!verified && { prev_chain: "unverified" }) };
   const { line, chain } = await encodeAuditRow(keys, { ...row, meta: withRestart(row.meta, restart) }, "");
   await writeLog(remote, current, concat([utf8(AUDIT_HEADER), line]));
   return chain;
+}
+
+async function endsUnderFormerKeys({ former }: AuditRemote, current: StoredObject | null): Promise<boolean> {
+  return former !== undefined && current !== null && (await readLastChain(former, current.body)) !== null;
 }
 
 async function writeLog(

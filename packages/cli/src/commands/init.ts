@@ -3,7 +3,6 @@
 import { checkKdf, DEFAULT_ITERATIONS, generateSalt } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
-import { keyAccount } from "../config/paths.ts";
 import type { Context, Said } from "../context.ts";
 import { gitIgnores } from "../identity/git.ts";
 import { checkEnvName, findRepository, type Repository } from "../identity/repository.ts";
@@ -68,8 +67,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const salt = generateSalt((size) => host.random(size));
   const config = makeConfig(input, location, folder, salt, kept);
   const takesEnvFile = await decideEnvFile(context, repository, input);
-  const key =
-    kept === null ? await makeNewKey(context, keyAccount(repo, env), config.encryption.iterations) : null;
+  const key = kept === null ? await makeNewKey(context, { repo, env }, config.encryption.iterations) : null;
   warnAboutEndpoint(context, location);
 
   const bucket = await withBucket(context, location, async (store) => {

@@ -34,6 +34,16 @@ export function keyAccount(repo: string, env: string): string {
   return `${repo}/${env}`;
 }
 
+/** The account of the passphrase that a rotation is about to bring into force. */
+export function stagedAccount(repo: string, env: string): string {
+  return `${keyAccount(repo, env)}#next`;
+}
+
+/** The account of the passphrase that the one in force took the place of: older versions open with it. */
+export function replacedAccount(repo: string, env: string): string {
+  return `${keyAccount(repo, env)}#replaced`;
+}
+
 // The XDG specification has relative values ignored.
 function baseFolder(host: Host, variable: string, fallback: string): string {
   const value = host.env[variable];

@@ -2,6 +2,7 @@
 
 import { generatePassphrase, passphraseProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
+import { keyAccount, replacedAccount } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
@@ -14,26 +15,26 @@ export interface NewKey {
   store(): Promise<() => Promise<void>>;
 }
 
-/** Account that keeps the passphrase a new one took the place of: whoever has versions under it may still need it. */
-export function replacedAccount(account: string): string {
-  return `${account}#replaced`;
-}
-
 /**
  * A generated passphrase for the keystore; or, where VSYNC_PASSPHRASE(_FILE) is set, that one, stored nowhere:
  * every later command would prefer it to the keystore's. Asks the keystore already here, so that a keychain
  * which is not there stops the work before it has begun.
  */
-export async function makeNewKey(context: Context, account: string, iterations: number): Promise<NewKey> {
+export async function makeNewKey(
+  context: Context,
+  { repo, env }: { readonly repo: string; readonly env: string },
+  iterations: number,
+): Promise<NewKey> {
   const given = await passphraseFromVariables(context);
   if (given === null) {
     const keystore = await openKeystore(context.host);
+    const account = keyAccount(repo, env);
     const before = await keystore.get(account);
     const passphrase = generatePassphrase((size) => context.host.random(size));
     return {
       passphrase,
       place: keystore.description,
-      store: () => replace(keystore, account, before, passphrase),
+      store: () => replace(keystore, account, replacedAccount(repo, env), before, passphrase),
     };
   }
   const problem = passphraseProblem(given.text, { chosen: true, iterations });
@@ -47,10 +48,11 @@ export async function makeNewKey(context: Context, account: string, iterations: 
 async function replace(
   keystore: Keystore,
   account: string,
+  replaced: string,
   before: string | null,
   passphrase: string,
 ): Promise<() => Promise<void>> {
-  if (before !== null) await keystore.set(replacedAccount(account), before);
+  if (before !== null) await keystore.set(replaced, before);
   await keystore.set(account, passphrase);
   return async () => {
     if (before === null) await keystore.delete(account);

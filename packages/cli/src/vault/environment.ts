@@ -1,6 +1,7 @@
 // One environment opened for work: locked, its key derived, its bucket reached, and whatever an earlier command left
 // unfinished settled first.
 
+import { existsSync } from "node:fs";
 import { deriveKeys, toHex, wipe } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { auditRowWriter, type WriteAuditRow } from "../audit/write-row.ts";
@@ -8,15 +9,16 @@ import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
-import { requirePassphrase } from "../keys/passphrase.ts";
+import { type Passphrase, requirePassphrase } from "../keys/passphrase.ts";
 import type { Terminal } from "../terminal.ts";
 import { isSameFolder, type Ledger, loadLedger, type Synced, saveLedger, withGenuine } from "./ledger.ts";
-import { locate } from "./located.ts";
+import { type Located, locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
 import type { AuditIntent } from "./pending.ts";
 import type { Local } from "./publish.ts";
 import { recoverEarlierWork } from "./recover.ts";
 import { type CurrentVersion, type Remote, readCurrentVersion, type Trust } from "./remote.ts";
+import { settleRotation } from "./rotation.ts";
 import type { Listing } from "./vault-folder.ts";
 
 export interface Environment {
@@ -27,6 +29,12 @@ export interface Environment {
   readonly local: Local;
   readonly terminal: Pick<Terminal, "step" | "note" | "warn">;
   readonly writeAuditRow: WriteAuditRow;
+}
+
+/** What an environment was opened from. */
+export interface Opened {
+  readonly located: Located;
+  readonly passphrase: Passphrase;
 }
 
 /** What audited commands take from the command line. */
@@ -40,14 +48,16 @@ export interface AuditInput {
 export async function withEnvironment<T>(
   context: Context,
   env: string,
-  work: (environment: Environment) => Promise<T>,
+  work: (environment: Environment, opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { host, terminal } = context;
-  const { repository, config, vaultFolder, stateFolder, paths } = locate(context, env);
-  const passphrase = await requirePassphrase(context, repository.name, env);
+  const located = locate(context, env);
+  const { repository, config, vaultFolder, stateFolder, paths } = located;
+  const stored = await requirePassphrase(context, repository.name, env);
   ensurePrivateDir(stateFolder);
   const lock = acquireLock(paths.lock);
   try {
+    const passphrase = existsSync(paths.rotation) ? await settleRotation(context, located, stored) : stored;
     const { salt, iterations } = config.encryption;
     const [keys, store] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
@@ -60,7 +70,7 @@ export async function withEnvironment<T>(
       const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
       await recoverEarlierWork(environment);
-      return await work(environment);
+      return await work(environment, { located, passphrase });
     } finally {
       wipe(keys.master, keys.sealKey, keys.chainKey);
       await store.close();

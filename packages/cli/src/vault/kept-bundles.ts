@@ -19,6 +19,7 @@ import {
   syncDir,
   writePrivateFile,
 } from "../config/private-file.ts";
+import { loadLedger } from "./ledger.ts";
 import { getBundle, type Remote } from "./remote.ts";
 import type { StatePaths } from "./state-paths.ts";
 
@@ -73,6 +74,17 @@ export async function saveBackup(
   for (const old of kept.slice(0, Math.max(0, kept.length + 1 - BACKUPS_KEPT)))
     removePrivateFile(backupPath(paths, old));
   return path;
+}
+
+/** Encrypts base and backups anew, those that open under the old keys; safe to be done twice. */
+export async function rekeyKeptBundles(paths: StatePaths, from: VaultKeys, to: VaultKeys): Promise<void> {
+  const { synced } = loadLedger(paths);
+  const kept = listBackups(paths).map((timestamp) => ({ path: backupPath(paths, timestamp), timestamp }));
+  if (synced !== null) kept.push({ path: paths.base, timestamp: synced.timestamp });
+  for (const { path, timestamp } of kept) {
+    const files = await tryOpen(from, readPrivateFile(path), timestamp);
+    if (files !== null) writePrivateFile(path, (await sealBundle(to, timestamp, files)).bytes);
+  }
 }
 
 /** Timestamps, oldest first. */

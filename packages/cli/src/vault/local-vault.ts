@@ -6,10 +6,14 @@ import type { Context } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Located, locate } from "./located.ts";
 
-/** As locate, but a pull that a crash interrupted is settled first: the vault folder may lie aside. */
+/**
+ * As locate, but what a crash interrupted is settled first: the vault folder may lie aside, or another passphrase than
+ * the stored one be in force.
+ */
 export async function locateVault(context: Context, env: string): Promise<Located> {
   const located = locate(context, env);
-  if (existsSync(located.paths.swap)) {
+  const { swap, rotation } = located.paths;
+  if (existsSync(swap) || existsSync(rotation)) {
     const { withEnvironment } = await import("./environment.ts");
     await withEnvironment(context, env, async () => undefined);
   }

@@ -12,6 +12,8 @@ export interface StatePaths {
   /** A folder swap on its way, and the bundle that becomes the base with it. */
   readonly swap: string;
   readonly incomingBundle: string;
+  /** A passphrase rotation on its way. */
+  readonly rotation: string;
   /** The last synced bundle. */
   readonly base: string;
   /** What pulls replaced. */
@@ -26,6 +28,7 @@ export function statePaths(folder: string): StatePaths {
     pendingBundle: join(folder, "pending.rqe1"),
     swap: join(folder, "swap.json"),
     incomingBundle: join(folder, "incoming.rqe1"),
+    rotation: join(folder, "rotation.json"),
     base: join(folder, "base.rqe1"),
     backups: join(folder, "backups"),
   };

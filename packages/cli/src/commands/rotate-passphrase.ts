@@ -1,0 +1,323 @@
+// `vsync rotate-passphrase <env>`: the same secrets under a new passphrase. docs/formats.md section 6, "Rotation".
+
+import { resolve } from "node:path";
+import {
+  deriveKeys,
+  formatTimestamp,
+  generatePassphrase,
+  passphraseProblem,
+  sealGrace,
+  type VaultKeys,
+  wipe,
+} from "@vsync/envelope";
+import { auditRowWriter } from "../audit/write-row.ts";
+import { CliError } from "../cli-error.ts";
+import { createPrivateFile } from "../config/private-file.ts";
+import { readSecretInput } from "../config/secret-input.ts";
+import type { Context, Said } from "../context.ts";
+import { recordCommit, requireCommitted } from "../vault/commit.ts";
+import {
+  type AuditInput,
+  auditIntent,
+  type Environment,
+  type Opened,
+  readStanding,
+  withEnvironment,
+} from "../vault/environment.ts";
+import { loadLedger } from "../vault/ledger.ts";
+import { type Publication, publish } from "../vault/publish.ts";
+import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
+import { keyPlaces, promote, stage, stagedPassphrase, unstage } from "../vault/rotation.ts";
+
+export interface RotateInput extends AuditInput {
+  readonly env: string;
+  /** `30m`, `24h`, `7d`: how long applications may still start with the old passphrase. */
+  readonly grace?: string;
+  /** Ends a grace period before its time; rotates nothing. */
+  readonly finish?: boolean;
+  /** The new passphrase, a path or - for standard input; generated otherwise. */
+  readonly newPassphraseFile?: string;
+  /** Where to write the new passphrase: needed where there is no keystore to keep it in. */
+  readonly out?: string;
+}
+
+export interface RotateResult {
+  readonly env: string;
+  /** False with --dry-run. */
+  readonly published: boolean;
+  readonly did: "rotate" | "finish";
+  readonly generation: number;
+  readonly timestamp: string;
+  /** ISO 8601: until then applications may start with the old passphrase; null: they cannot any more. */
+  readonly graceUntil: string | null;
+  /** Where the new passphrase is; null after --finish. */
+  readonly passphraseIn: string | null;
+}
+
+const STEPS = 4;
+const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const LONGEST_GRACE_MS = 90 * UNITS.d;
+
+export async function rotatePassphrase(context: Context, input: RotateInput): Promise<RotateResult> {
+  const graceMs = input.grace === undefined ? null : parseDuration(input.grace);
+  if (
+    input.finish &&
+    (graceMs !== null || input.newPassphraseFile !== undefined || input.out !== undefined)
+  ) {
+    throw new CliError(
+      "USAGE",
+      "--finish ends a grace period and rotates nothing",
+      "leave out the other flags",
+    );
+  }
+  return await withEnvironment(context, input.env, async (environment, opened) => {
+    const { current } = await readStanding(environment);
+    if (current === null) {
+      const hint = `vsync push ${input.env}   first; or, if nobody has the passphrase yet: vsync init ${input.env} --overwrite`;
+      throw new CliError(
+        "NOT_CONFIGURED",
+        `nothing of ${input.env} is in the bucket to bring under a new passphrase`,
+        hint,
+      );
+    }
+    if (input.finish) return await finish(context, environment, input, current);
+    return await rotate(context, environment, opened, input, current, graceMs);
+  });
+}
+
+export function describeRotatePassphrase({
+  env,
+  published,
+  did,
+  generation,
+  timestamp,
+  graceUntil,
+  passphraseIn,
+}: RotateResult): Said {
+  if (!published)
+    return {
+      notes: [
+        `would ${did === "finish" ? "end the grace period of" : "rotate the passphrase of"} ${env} as generation ${generation}`,
+      ],
+    };
+  if (did === "finish")
+    return {
+      notes: [
+        `the grace period of ${env} is over, as generation ${generation} (${timestamp}): the old passphrase opens nothing new`,
+      ],
+    };
+  const race =
+    graceUntil === null
+      ? "until you have given applications the new passphrase, one that starts fails with WrongPassphraseError; those that run go on"
+      : `until ${graceUntil} applications may still start with the old passphrase, and see the secrets of this moment`;
+  return {
+    notes: [
+      `${env} is under a new passphrase as generation ${generation} (${timestamp})`,
+      `passphrase    ${passphraseIn}`,
+      `meanwhile     ${race}`,
+      "next:",
+      `  1. applications: vsync passphrase show ${env} --out <file>, set it as VSYNC_PASSPHRASE, restart them (tokens stay valid)`,
+      `  2. teammates: vsync share export ${env}, and they: vsync share import <file>`,
+      ...(graceUntil === null ? [] : [`  3. when all have it: vsync rotate-passphrase ${env} --finish`]),
+      `older versions open only with the passphrase of their time (--old-passphrase-file)`,
+      "after a leak the order matters: take away bucket writes from whoever may have it, rotate without --grace, redeploy, then change the secrets themselves",
+    ],
+  };
+}
+
+async function rotate(
+  context: Context,
+  environment: Environment,
+  { located, passphrase: old }: Opened,
+  input: RotateInput,
+  current: CurrentVersion,
+  graceMs: number | null,
+): Promise<RotateResult> {
+  const { env } = input;
+  const { remote, local, config, terminal } = environment;
+  const isStored =
+    context.host.env.VSYNC_PASSPHRASE === undefined && context.host.env.VSYNC_PASSPHRASE_FILE === undefined;
+  if (!isStored && input.out === undefined) {
+    const message = `${old.source} gives the passphrase of ${env}, so there is no keystore to keep the new one in`;
+    throw new CliError("INPUT", message, `vsync rotate-passphrase ${env} --out <file>`);
+  }
+  const places = await keyPlaces(context, located);
+  const earlier = isStored ? await stagedPassphrase(local.paths, places) : null;
+  const next = await choosePassphrase(context, input, config.encryption.iterations, old.text, earlier);
+  const rotatedAtMs = local.now();
+  const untilMs = graceMs === null ? null : rotatedAtMs + graceMs;
+  const described = { env, did: "rotate", graceUntil: untilMs === null ? null : seconds(untilMs) } as const;
+  if (context.flags.dryRun) {
+    const { generation, timestamp } = current;
+    return { ...described, published: false, generation: generation + 1, timestamp, passphraseIn: null };
+  }
+
+  terminal.step(1, STEPS, `fetching version ${current.timestamp}`);
+  const { files } = await fetchVersion(remote, current);
+  terminal.step(2, STEPS, "deriving the new key");
+  const { salt, iterations } = config.encryption;
+  const keys = await deriveKeys(next, salt, iterations);
+  try {
+    if (input.out !== undefined) writeOut(resolve(context.host.cwd, input.out), next);
+    if (isStored) await stage(local.paths, places, current.etag, next);
+    const grace = untilMs === null ? undefined : await graceOf(remote.keys, remote.prefix, current, untilMs);
+    const rotated = {
+      ...environment,
+      remote: { ...remote, keys },
+      writeAuditRow: auditRowWriter(
+        context,
+        { ...remote, keys, former: remote.keys },
+        local.paths,
+        located.repository.root,
+      ),
+    };
+    const rotation = { rotatedAt: seconds(rotatedAtMs), ...(grace !== undefined && { grace }) };
+    const audit = auditIntent(environment, "rotate", input);
+    const version = await publishAgain(
+      rotated,
+      { operation: "rotate", files, replaces: current, rotation, audit },
+      async () => {
+        if (isStored) await unstage(local.paths, places);
+      },
+    );
+    terminal.step(4, STEPS, "putting the new passphrase into force");
+    if (isStored)
+      await promote(
+        local.paths,
+        places,
+        { passphrase: old.text, keys: remote.keys },
+        { passphrase: next, keys },
+      );
+    const passphraseIn = isStored ? places.keystore.description : (input.out as string);
+    return { ...described, published: true, ...version, passphraseIn };
+  } finally {
+    wipe(keys.master, keys.sealKey, keys.chainKey);
+  }
+}
+
+async function finish(
+  context: Context,
+  environment: Environment,
+  input: RotateInput,
+  current: CurrentVersion,
+): Promise<RotateResult> {
+  const { env } = input;
+  const { rotatedAt } = current;
+  if (current.grace === undefined || rotatedAt === undefined) {
+    throw new CliError("INPUT", `no grace period of ${env} is under way`, `vsync status --remote`);
+  }
+  const described = { env, did: "finish", graceUntil: null, passphraseIn: null } as const;
+  if (context.flags.dryRun) {
+    const { generation, timestamp } = current;
+    return { ...described, published: false, generation: generation + 1, timestamp };
+  }
+  const { files } = await fetchVersion(environment.remote, current);
+  const audit = auditIntent(environment, "rotate", { ...input, meta: { ...input.meta, finished: "grace" } });
+  const publication = {
+    operation: "rotate",
+    files,
+    replaces: current,
+    rotation: { rotatedAt },
+    audit,
+  } as const;
+  return {
+    ...described,
+    published: true,
+    ...(await publishAgain(environment, publication, async () => undefined)),
+  };
+}
+
+/**
+ * Publishes the current files again. A vault folder that was in step stays so: what it was synced with has a new name.
+ * `onLost` runs when it is certain that nothing was published.
+ */
+async function publishAgain(
+  { remote, local, terminal, writeAuditRow }: Environment,
+  publication: Omit<Publication, "packed">,
+  onLost: () => Promise<void>,
+): Promise<{ timestamp: string; generation: number }> {
+  const { synced } = loadLedger(local.paths);
+  const inStep = synced !== null && synced.timestamp === publication.replaces.timestamp ? synced : null;
+  const outcome = await publish(remote, local, {
+    ...publication,
+    packed: inStep && { folder: inStep.folder, files: inStep.files, recordedAt: inStep.recordedAt },
+    onStep(step) {
+      if (step === "swap") terminal.step(3, STEPS, "naming the new bundle in the manifest");
+    },
+  });
+  if (outcome.kind === "conflict" || outcome.kind === "failed") await onLost();
+  await requireCommitted(remote, outcome);
+  await recordCommit(local.paths, outcome.pending, writeAuditRow);
+  const { timestamp, generation } = outcome.pending;
+  return { timestamp, generation };
+}
+
+async function graceOf(
+  oldKeys: VaultKeys,
+  prefix: string,
+  { timestamp, generation, seal }: CurrentVersion,
+  untilMs: number,
+): Promise<string> {
+  if (seal === null) {
+    throw new CliError(
+      "INPUT",
+      "a vault without a seal cannot give a grace period",
+      "rotate without --grace, or push once first",
+    );
+  }
+  return await sealGrace(oldKeys, prefix, {
+    timestamp,
+    generation,
+    sha256: seal.sha256,
+    until: formatTimestamp(untilMs),
+  });
+}
+
+async function choosePassphrase(
+  context: Context,
+  { env, newPassphraseFile }: RotateInput,
+  iterations: number,
+  inForce: string,
+  earlier: string | null,
+): Promise<string> {
+  if (newPassphraseFile === undefined)
+    return earlier ?? generatePassphrase((size) => context.host.random(size));
+  const next = await readSecretInput(context, newPassphraseFile, "--new-passphrase-file");
+  if (earlier !== null && earlier !== next) {
+    const message = `an interrupted rotation of ${env} has staged another passphrase, and may still come into force`;
+    throw new CliError("CONFLICT", message, `go on with that one: vsync rotate-passphrase ${env}`);
+  }
+  const problem = passphraseProblem(next, { chosen: true, iterations, inForce });
+  if (problem === null) return next;
+  throw new CliError(
+    "INPUT",
+    `the new passphrase cannot be used: ${problem}`,
+    "leave out --new-passphrase-file to have one made",
+  );
+}
+
+function writeOut(path: string, passphrase: string): void {
+  try {
+    createPrivateFile(path, passphrase);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const hint = `if an interrupted rotation wrote it, go on with it: --new-passphrase-file ${path} --out <another file>`;
+    throw new CliError("INPUT", `${path} exists already`, hint, { cause: error });
+  }
+}
+
+function parseDuration(text: string): number {
+  const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  const ms = count === undefined ? 0 : Number(count) * UNITS[unit as keyof typeof UNITS];
+  if (ms > 0 && ms <= LONGEST_GRACE_MS) return ms;
+  throw new CliError(
+    "USAGE",
+    "--grace takes a time of up to 90 days",
+    "for instance --grace 30m, --grace 24h or --grace 7d",
+  );
+}
+
+/** `YYYY-MM-DDTHH:mm:ssZ`. */
+function seconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

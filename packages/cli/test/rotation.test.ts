@@ -1,0 +1,238 @@
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openWith } from "@muthuishere/vsync-s3-client";
+import { describe, expect, test } from "vitest";
+import { audit } from "../src/commands/audit.ts";
+import { backupList, backupRestore } from "../src/commands/backup.ts";
+import { diff } from "../src/commands/diff.ts";
+import { get } from "../src/commands/get.ts";
+import { init } from "../src/commands/init.ts";
+import { pull } from "../src/commands/pull.ts";
+import { push } from "../src/commands/push.ts";
+import { restore } from "../src/commands/restore.ts";
+import { type RotateInput, rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
+import { runtimeToken } from "../src/commands/runtime-token.ts";
+import { set } from "../src/commands/set.ts";
+import { versions } from "../src/commands/versions.ts";
+import { openKeystore } from "../src/keys/keystore.ts";
+import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
+
+const env = "demo";
+const account = "acme_shop/demo";
+
+async function setUp() {
+  const place = makeWorkplace();
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
+  await setValue(place, "one");
+  await push(place.context(), { env });
+  const state = join(place.home, ".local/state/vsync/acme_shop/demo");
+  return { ...place, state };
+}
+
+const setValue = (place: Workplace, value: string) =>
+  set(place.context({ stdin: value }), { env, name: "VALUE", source: "-" });
+const rotate = (place: Workplace, input: Partial<RotateInput> = {}, options: ContextOptions = {}) =>
+  rotatePassphrase(place.context(options), { env, ...input });
+const stored = async (place: Workplace, of = account) =>
+  await (await openKeystore(place.context().host)).get(of);
+const store = async (place: Workplace, of: string, secret: string) =>
+  await (await openKeystore(place.context().host)).set(of, secret);
+const token = async (place: Workplace) => (await runtimeToken(place.context(), { env })).config;
+const manifestEtag = async (place: Workplace) => {
+  const { openStore } = await import("@vsync/store");
+  const bucket = await openStore({ ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" });
+  return (await bucket.head("acme_shop/demo/manifest"))?.etag as string;
+};
+
+test("a rotation changes the passphrase, keeps the folder in step, and keeps the token valid", async () => {
+  const place = await setUp();
+  const [old, config] = [await stored(place), await token(place)];
+  expect(await rotate(place)).toMatchObject({
+    published: true,
+    did: "rotate",
+    generation: 2,
+    graceUntil: null,
+  });
+  const next = (await stored(place)) as string;
+  expect(next).not.toBe(old);
+  expect(await stored(place, `${account}#replaced`)).toBe(old);
+  expect(await stored(place, `${account}#next`)).toBeNull();
+  expect(existsSync(join(place.state, "rotation.json"))).toBe(false);
+  expect(await push(place.context(), { env })).toMatchObject({ published: false, generation: 2 });
+  expect((await diff(place.context(), { env })).files).toEqual({ added: [], changed: [], removed: [] });
+  const vault = await openWith({ config, passphrase: next });
+  expect([vault.getEnv("VALUE"), vault.generation()]).toEqual(["one", 2]);
+  await expect(openWith({ config, passphrase: old as string })).rejects.toMatchObject({
+    code: "VSYNC_WRONG_PASSPHRASE",
+  });
+  expect((await audit(place.context(), { env, verify: true })).findings).toEqual([]);
+});
+
+test("with --grace applications start with the old passphrase until it is over, or ended early", async () => {
+  const place = await setUp();
+  const [old, config] = [(await stored(place)) as string, await token(place)];
+  await rotate(place, { grace: "24h" });
+  await setValue(place, "two");
+  await push(place.context(), { env });
+  const vault = await openWith({ config, passphrase: old });
+  expect([vault.getEnv("VALUE"), vault.generation()]).toEqual(["one", 1]);
+  expect(await rotate(place, { finish: true })).toMatchObject({ did: "finish", generation: 4 });
+  await expect(openWith({ config, passphrase: old })).rejects.toMatchObject({
+    code: "VSYNC_WRONG_PASSPHRASE",
+  });
+  await expect(rotate(place, { finish: true })).rejects.toMatchObject({ code: "INPUT" });
+});
+
+test("a teammate with the old passphrase is told when and by whom, and can replace nothing", async () => {
+  const place = await setUp();
+  const old = (await stored(place)) as string;
+  await rotate(place, { grace: "1h" });
+  const behind = { env: { VSYNC_PASSPHRASE: old } };
+  for (const attempt of [
+    () => pull(place.context(behind), { env }),
+    () => push(place.context(behind), { env, force: true }),
+    () => push(place.context(behind), { env, recreate: true }),
+    () => rotate(place, { out: join(place.folder, "out") }, behind),
+  ]) {
+    await expect(attempt()).rejects.toMatchObject({
+      code: "WRONG_PASSPHRASE",
+      message: expect.stringMatching(/rotated at 20\d\d-/),
+    });
+  }
+});
+
+test("backups made before a rotation come back after it", async () => {
+  const place = await setUp();
+  await setValue(place, "edit");
+  await pull(place.context(), { env, backup: true });
+  await rotate(place);
+  await rotate(place);
+  expect((await backupList(place.context(), { env })).backups).toHaveLength(1);
+  await backupRestore(place.context(), { env });
+  expect((await get(place.context(), { env, name: "VALUE" })).value).toBe("edit");
+});
+
+test("a version from before a rotation comes back with the passphrase of its time, and only with it", async () => {
+  const place = await setUp();
+  const old = (await stored(place)) as string;
+  const { timestamp } = (await versions(place.context(), { env })).versions[0]!;
+  await rotate(place);
+  const file = join(place.folder, "old");
+  writeFileSync(file, old, { mode: 0o600 });
+  await expect(restore(place.context(), { env, version: timestamp })).rejects.toMatchObject({
+    code: "WRONG_PASSPHRASE",
+  });
+  const again = await restore(place.context(), { env, version: timestamp, oldPassphraseFile: file });
+  expect(again).toMatchObject({ published: true, generation: 3 });
+});
+
+describe("the new passphrase", () => {
+  test("may be a chosen one, and is held to the rules for those", async () => {
+    const place = await setUp();
+    const chosen = (text: string) => rotate(place, { newPassphraseFile: "-" }, { stdin: text });
+    await expect(chosen("too short")).rejects.toMatchObject({ code: "INPUT" });
+    await expect(chosen("long enough, but with few iterations")).rejects.toMatchObject({ code: "INPUT" });
+    await expect(chosen((await stored(place)) as string)).rejects.toMatchObject({ code: "INPUT" });
+    expect((await versions(place.context(), { env })).versions).toHaveLength(1);
+  });
+
+  test("goes into a file where variables stand in for the keystore", async () => {
+    const place = await setUp();
+    const old = (await stored(place)) as string;
+    const options = { env: { VSYNC_PASSPHRASE: old } };
+    await expect(rotate(place, {}, options)).rejects.toMatchObject({
+      code: "INPUT",
+      hint: "vsync rotate-passphrase demo --out <file>",
+    });
+    const out = join(place.folder, "next");
+    await rotate(place, { out }, options);
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    const next = { env: { VSYNC_PASSPHRASE: readFileSync(out, "utf8") } };
+    expect(await pull(place.context(next), { env })).toMatchObject({ generation: 2 });
+    await expect(rotate(place, { out }, next)).rejects.toMatchObject({ code: "INPUT" });
+  });
+});
+
+test("--dry-run changes nothing", async () => {
+  const place = await setUp();
+  const old = await stored(place);
+  expect(await rotate(place, {}, { flags: { dryRun: true } })).toMatchObject({
+    published: false,
+    generation: 2,
+  });
+  expect(await stored(place)).toBe(old);
+  expect((await versions(place.context(), { env })).versions).toHaveLength(1);
+});
+
+test.each(["0h", "91d", "1w", "soon"])("--grace %s is no time", async (grace) => {
+  const place = makeWorkplace();
+  await expect(rotate(place, { grace })).rejects.toMatchObject({ code: "USAGE" });
+});
+
+describe("interrupted", () => {
+  test("after the swap: the next command puts the staged passphrase into force, backups included", async () => {
+    const place = await setUp();
+    await setValue(place, "edit");
+    await pull(place.context(), { env, backup: true });
+    const etag = await manifestEtag(place);
+    const before = join(place.folder, "before");
+    cpSync(place.home, before, { recursive: true });
+    await rotate(place);
+    const next = (await stored(place)) as string;
+    // The machine as it was when the manifest had just been swapped.
+    rmSync(place.home, { recursive: true });
+    cpSync(before, place.home, { recursive: true });
+    await store(place, `${account}#next`, next);
+    writeFileSync(join(place.state, "rotation.json"), JSON.stringify({ version: 1, baseEtag: etag }), {
+      mode: 0o600,
+    });
+    const context = place.context();
+    expect(await pull(context, { env, force: true })).toMatchObject({ generation: 2 });
+    expect(context.said().err).toContain("was finished");
+    expect(await stored(place)).toBe(next);
+    expect(await stored(place, `${account}#next`)).toBeNull();
+    await backupRestore(place.context(), { env });
+    expect((await get(place.context(), { env, name: "VALUE" })).value).toBe("edit");
+  });
+
+  test("before the swap: the old passphrase stays in force, and the next attempt goes on with the staged one", async () => {
+    const place = await setUp();
+    const old = await stored(place);
+    await store(place, `${account}#next`, "the staged passphrase, 44 characters long..");
+    const journal = join(place.state, "rotation.json");
+    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: await manifestEtag(place) }), {
+      mode: 0o600,
+    });
+    expect(await pull(place.context(), { env })).toMatchObject({ generation: 1 });
+    expect(await stored(place)).toBe(old);
+    expect(existsSync(journal)).toBe(true);
+    await rotate(place);
+    expect(await stored(place)).toBe("the staged passphrase, 44 characters long..");
+    expect(existsSync(journal)).toBe(false);
+  });
+
+  test("and overtaken by a teammate's push: the staged passphrase is dropped", async () => {
+    const place = await setUp();
+    const old = await stored(place);
+    const etag = await manifestEtag(place);
+    await setValue(place, "two");
+    await push(place.context(), { env });
+    await store(place, `${account}#next`, "the staged passphrase, 44 characters long..");
+    const journal = join(place.state, "rotation.json");
+    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: etag }), { mode: 0o600 });
+    await pull(place.context(), { env });
+    expect([await stored(place), await stored(place, `${account}#next`), existsSync(journal)]).toEqual([
+      old,
+      null,
+      false,
+    ]);
+  });
+
+  test("before anything was staged: nothing is left of it", async () => {
+    const place = await setUp();
+    const journal = join(place.state, "rotation.json");
+    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: "x" }), { mode: 0o600 });
+    await pull(place.context(), { env });
+    expect(existsSync(journal)).toBe(false);
+  });
+});
