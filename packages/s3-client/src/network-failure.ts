@@ -18,6 +18,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no route leads to it; check this machine's network",
   ENETUNREACH: "no route leads to it; check this machine's network",
   EMFILE: "this process has too many open files; raise its limit",
+  ERR_PROXY_TUNNEL: "the proxy would not connect to it; check HTTPS_PROXY and NO_PROXY",
   EPROTO: "it does not speak TLS there; is the endpoint meant to be http://?",
   CERT_HAS_EXPIRED: "its TLS certificate has expired; renew it, or correct this machine's clock",
   CERT_NOT_YET_VALID: "its TLS certificate is not valid yet; correct this machine's clock",

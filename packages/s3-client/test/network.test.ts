@@ -52,6 +52,26 @@ test("nobody listens", async () => {
   const { port } = server;
   await server[Symbol.asyncDispose]();
   expectUnreachable(await failureAt(`http://127.0.0.1:${port}`), /connection refused/, "ECONNREFUSED");
+  // A name with several addresses: Node tries them all and reports the failures together.
+  expectUnreachable(await failureAt(`http://localhost:${port}`), /connection refused/, "ECONNREFUSED");
+});
+
+test("where a proxy is set that is not used, the error says so", async () => {
+  const names = ["HTTPS_PROXY", "NODE_USE_ENV_PROXY"] as const;
+  const before = names.map((name) => process.env[name]);
+  try {
+    process.env.HTTPS_PROXY = "http://user:secret@proxy.example:3128";
+    const { message } = await failureAt("http://127.0.0.1:1");
+    expect(message).toMatch(/; HTTPS_PROXY is set, but a proxy is used only where Node itself uses one/);
+    expect(message).not.toMatch(/proxy\.example|secret/);
+    process.env.NODE_USE_ENV_PROXY = "1";
+    expect((await failureAt("http://127.0.0.1:1")).message).not.toContain("HTTPS_PROXY");
+  } finally {
+    for (const [i, name] of names.entries()) {
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+    }
+  }
 });
 
 test("the connection is closed at once", async () => {
