@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { installPackedReader } from "../scripts/packed-reader.mjs";
+import { installPackedReader } from "../scripts/packed-reader.ts";
 import { cold, interleave, type Measured, row } from "./harness.ts";
 import { startLatencyServer } from "./latency-server.ts";
 import { program, unitCase } from "./programs.ts";

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const reader = join(dirname(fileURLToPath(import.meta.url)), "../packages/s3-client");
 
 /** Makes `folder` an application that depends on the reader as it is built now. No network: it has no dependencies. */
-export function installPackedReader(folder) {
+export function installPackedReader(folder: string): void {
   const packed = join(folder, ".package");
   mkdirSync(packed, { recursive: true });
   writeFileSync(
@@ -17,10 +17,14 @@ export function installPackedReader(folder) {
   );
   run("pnpm", ["pack", "--pack-destination", packed], reader);
   const [archive] = readdirSync(packed);
-  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--silent", join(packed, archive)], folder);
+  run(
+    "npm",
+    ["install", "--offline", "--no-audit", "--no-fund", "--silent", join(packed, archive ?? "")],
+    folder,
+  );
 }
 
-function run(command, args, cwd) {
+function run(command: string, args: readonly string[], cwd: string): void {
   // pnpm and npm are .cmd files on Windows, which only a shell starts.
   const result = spawnSync(command, args, { cwd, encoding: "utf8", shell: process.platform === "win32" });
   if (result.status === 0) return;

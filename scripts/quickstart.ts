@@ -15,13 +15,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { installPackedReader } from "./packed-reader.mjs";
-import { selfSignedCertificate } from "./self-signed-certificate.mjs";
+import { makeCertificate } from "../packages/s3-client/test/certificate.ts";
+import { installPackedReader } from "./packed-reader.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);
 const vsyncMain = join(project, "packages/cli/dist/main.js");
-const windows = process.platform === "win32";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "vsync-quickstart-")));
 const shop = join(root, "shop");
@@ -42,12 +41,12 @@ const steps = 9;
 say(`A folder of secrets, a bucket, a running application. Everything happens in\n${root}`);
 
 title("Build the command and the library");
-run("pnpm", ["build"], { cwd: project, shown: "pnpm build", quiet: true });
+run("pnpm", ["build"], project, { quiet: true });
 
 title("A git repository");
 mkdirSync(shop);
-run("git", ["init", "--quiet"], { cwd: shop });
-run("git", ["remote", "add", "origin", "https://git.example/acme/shop.git"], { cwd: shop });
+run("git", ["init", "--quiet"], shop);
+run("git", ["remote", "add", "origin", "https://git.example/acme/shop.git"], shop);
 
 title(
   "An environment `demo`; its bucket is a folder, its key a file (a keychain, when you do this yourself)",
@@ -57,9 +56,13 @@ vsync(["init", "demo", "--endpoint", pathToFileURL(root).href, "--bucket", "buck
 title("Secrets: a .env file and a certificate");
 writeEnv("postgres://shop:correct-horse@db.example/shop");
 mkdirSync(join(vault, "tls"));
-writeFileSync(join(vault, "tls/server.crt"), selfSignedCertificate(["shop.example"]).certificate, {
-  mode: 0o600,
-});
+writeFileSync(
+  join(vault, "tls/server.crt"),
+  makeCertificate({ name: "shop.example", hosts: ["shop.example"] }).cert,
+  {
+    mode: 0o600,
+  },
+);
 say(indent(tree(vault, "infra/vault/demo")));
 
 title("Push: packed, encrypted here, and only then put into the bucket");
@@ -92,7 +95,7 @@ await running.ends();
 title("Started again, it has the new secrets");
 running = startApplication();
 await running.says(/bytes$/);
-running.stop();
+running.kill();
 
 say(`
 That was all of it. Look around:
@@ -114,46 +117,58 @@ Clean up:
 `);
 
 /** Prints the number and name of the next step. */
-function title(text) {
+function title(text: string): void {
   step += 1;
   say(`\n[${step}/${steps}] ${text}`);
 }
 
-function say(text) {
+function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function indent(text) {
+function indent(text: string): string {
   return text.replace(/\s+$/, "").replace(/^/gm, "      ");
 }
 
+interface Shown {
+  /** The command line as a user would type it; the real one unless given. */
+  readonly shown?: string;
+  /** Says nothing unless it fails. */
+  readonly quiet?: boolean;
+}
+
 /** Runs a command to its end, shows it and what it says, and gives back its standard output. Ends the quickstart when it fails. */
-function run(command, args, { cwd, shown = [command, ...args].join(" "), quiet = false, env = environment }) {
-  say(`    $ ${shown}`);
-  // npm and pnpm are .cmd files on Windows, which only a shell starts.
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  { shown, quiet = false }: Shown = {},
+): string {
+  say(`    $ ${shown ?? [command, ...args].join(" ")}`);
   const result = spawnSync(command, args, {
     cwd,
-    env,
+    env: environment,
     encoding: "utf8",
-    shell: windows && command !== process.execPath,
+    // npm and pnpm are .cmd files on Windows, which only a shell starts.
+    shell: process.platform === "win32" && command !== process.execPath,
   });
   const failed = result.error !== undefined || result.status !== 0;
-  const output = [failed || !quiet ? result.stdout : "", failed || !quiet ? result.stderr : ""].join("");
+  const output = failed || !quiet ? `${result.stdout ?? ""}${result.stderr ?? ""}` : "";
   if (output.trim() !== "") say(indent(output));
-  if (failed) {
-    say(
-      `\nThe quickstart stops here: ${result.error?.message ?? `exit status ${result.status}`}. What there is lies in ${root}`,
-    );
-    process.exit(1);
-  }
+  if (failed) stop(`${command}: ${result.error?.message ?? `exit status ${result.status}`}`);
   return result.stdout;
 }
 
-function vsync(args, { shown = `vsync ${args.join(" ")}`, quiet = false } = {}) {
-  return run(process.execPath, [vsyncMain, ...args], { cwd: shop, shown, quiet });
+function vsync(args: readonly string[], shown: Shown = {}): string {
+  return run(process.execPath, [vsyncMain, ...args], shop, { shown: `vsync ${args.join(" ")}`, ...shown });
 }
 
-function writeEnv(databaseUrl) {
+function stop(why: string): never {
+  say(`\nThe quickstart stops here: ${why}. What there is lies in ${root}`);
+  process.exit(1);
+}
+
+function writeEnv(databaseUrl: string): void {
   const lines = [
     "# what the shop needs",
     `DATABASE_URL=${databaseUrl}`,
@@ -163,50 +178,50 @@ function writeEnv(databaseUrl) {
   writeFileSync(join(vault, ".env.demo"), `${lines.join("\n")}\n`, { mode: 0o600 });
 }
 
+interface Application {
+  /** Waits for a line of its output. */
+  says(pattern: RegExp): Promise<void>;
+  /** Waits until it has ended by itself. */
+  ends(): Promise<void>;
+  kill(): void;
+}
+
 /** Starts the application with its two inputs and nothing else of vsync's, and shows what it prints. */
-function startApplication() {
+function startApplication(): Application {
   say("    $ VSYNC_CONFIG_FILE=./config VSYNC_PASSPHRASE_FILE=./passphrase node app.mjs");
-  const child = spawn(process.execPath, ["app.mjs"], {
-    cwd: app,
-    env: {
-      ...withoutVsync(process.env),
-      VSYNC_CONFIG_FILE: "./config",
-      VSYNC_PASSPHRASE_FILE: "./passphrase",
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = once(child, "close");
+  const inputs = { VSYNC_CONFIG_FILE: "./config", VSYNC_PASSPHRASE_FILE: "./passphrase" };
+  const env = { ...withoutVsync(process.env), ...inputs };
+  const child = spawn(process.execPath, ["app.mjs"], { cwd: app, env, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => say(indent(line)));
-  const fail = (why) => {
-    child.kill();
-    say(`\nThe quickstart stops here: the application ${why}. What there is lies in ${root}`);
-    process.exit(1);
-  };
-  const within = (promise, what) => {
-    const timer = setTimeout(() => fail(`did not ${what} within 30 seconds`), 30_000);
-    return promise.finally(() => clearTimeout(timer));
-  };
+  const ended = once(child, "close").then(([status]) => `ended with status ${status}`);
+
+  /** Waits for one of these, and stops the quickstart unless it comes in time and is the one that is wanted. */
+  async function expectFirst(wanted: string, outcomes: readonly Promise<string>[]): Promise<void> {
+    const timer = setTimeout(() => stop("the application has said nothing for 30 seconds"), 30_000);
+    const first = await Promise.race(outcomes);
+    clearTimeout(timer);
+    if (first !== wanted) stop(`the application ${first}`);
+  }
+
   return {
-    says: async (pattern) => {
-      const said = new Promise((done) => lines.on("line", (line) => pattern.test(line) && done("said")));
-      const first = await within(Promise.race([said, ended]), "answer");
-      if (first !== "said") fail(`ended with status ${first[0]}`);
+    says(pattern) {
+      const said = new Promise<string>((done) =>
+        lines.on("line", (line) => pattern.test(line) && done("said it")),
+      );
+      return expectFirst("said it", [said, ended]);
     },
-    ends: async () => {
-      const [status] = await within(ended, "notice the second push");
-      if (status !== 0) fail(`ended with status ${status}`);
-    },
-    stop: () => child.kill(),
+    ends: () => expectFirst("ended with status 0", [ended]),
+    kill: () => child.kill(),
   };
 }
 
-function withoutVsync(env) {
+function withoutVsync(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("VSYNC_")));
 }
 
 /** The files below a folder, with their sizes. */
-function tree(folder, name) {
+function tree(folder: string, name: string): string {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
   );
