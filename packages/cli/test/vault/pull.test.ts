@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { deriveKeys, openBundle } from "@vsync/envelope";
+import { deriveKeys, openBundle, sealBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
 import { toCliError } from "../../src/cli-error.ts";
 import { loadLedger, saveLedger } from "../../src/vault/ledger.ts";
@@ -170,15 +170,13 @@ describe("local edits", () => {
   });
 
   it("are seen although size and modification time are the old ones", async () => {
-    const { bob } = await makeWorld();
+    const { bob, clock } = await makeWorld();
     const path = join(bob.folder, "vault", ".env.demo");
-    // As if synced long ago, so that a look at the stats would be enough.
-    const { paths } = bob.environment.local;
-    const ledger = loadLedger(paths);
-    saveLedger(paths, { ...ledger, synced: { ...ledger.synced!, recordedAt: Date.now() + 3600_000 } });
-    const { atimeMs, mtimeMs } = statSync(path);
+    utimesSync(path, 1_000_000, 1_000_000);
+    clock.nowMs = Date.now() + 60_000; // recorded so long after it that a look at the stats is enough
+    await bob.pull();
     writeFileSync(path, "A=9\n");
-    utimesSync(path, atimeMs / 1000, mtimeMs / 1000);
+    utimesSync(path, 1_000_000, 1_000_000);
     expect(await failureOf(bob.pull())).toMatchObject({ code: "LOCAL_CHANGES" });
   });
 
@@ -364,6 +362,16 @@ describe("a bundle that must not be used", () => {
     expect(toCliError(await failureOf(world.bob.pull()))).toMatchObject({ code: "CORRUPT" });
     expect(world.bob.vault()).toEqual(FIRST);
     expect(leftovers(world.bob)).toEqual([]);
+  });
+
+  it("is another than the manifest was sealed for, though of the same version and passphrase", async () => {
+    const world = await makeWorld();
+    await annPublishes(world, { ".env.demo": "A=2\n" });
+    const timestamp = "20260501-120100";
+    const files = new Map([[".env.demo", { bytes: Buffer.from("A=3\n"), executable: false }]]);
+    await world.store.put(`${PREFIX}v=${timestamp}`, (await sealBundle(KEYS, timestamp, files)).bytes);
+    expect(toCliError(await failureOf(world.bob.pull()))).toMatchObject({ code: "CORRUPT" });
+    expect(world.bob.vault()).toEqual(FIRST);
   });
 
   it("is mended by who still has the vault: push --force", async () => {
