@@ -1,0 +1,107 @@
+// Setting up on servers of several kinds: who does conditional writes, who says so, and who only seems to.
+
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeConfigBlob } from "@vsync/envelope";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type FakeS3, type FakeS3Options, startFakeS3 } from "../../store/test/fake-s3.ts";
+import { type InitInput, type InitResult, init } from "../src/commands/init.ts";
+import { push } from "../src/commands/push.ts";
+import { runtimeToken } from "../src/commands/runtime-token.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+async function start(options: FakeS3Options = {}): Promise<{ server: FakeS3; place: Workplace }> {
+  const server = await startFakeS3(options);
+  onTestFinished(() => server.close());
+  return { server, place: makeWorkplace() };
+}
+
+async function setUp(
+  { server, place }: { server: FakeS3; place: Workplace },
+  input: Partial<InitInput> = {},
+): Promise<InitResult> {
+  const { endpoint, region, bucket, credentials } = server;
+  const flags = { endpoint, region, bucket, accessKey: credentials.accessKeyId, secretKeyFile: "-" };
+  const context = place.context({ stdin: credentials.secretAccessKey });
+  return await init(context, { env: "demo", iterations: 100_000, ...flags, ...input });
+}
+
+const writeSecret = ({ root }: Workplace): void =>
+  writeFileSync(join(root, "infra/vault/demo/.env.demo"), "A=1\n");
+
+describe.each(["aws", "ceph16", "minio", "spaces"] as const)("%s", (profile) => {
+  test("is found to do conditional writes, and keeps nothing of the probe", async () => {
+    const at = await start({ profile });
+    expect(await setUp(at)).toMatchObject({ conditionalWrites: true, singleWriter: false });
+    expect([...at.server.objects.keys()]).toEqual([]);
+  });
+});
+
+describe.each(["b2", "ignores-conditions"] as const)("%s", (profile) => {
+  test("is UNSAFE_STORE, and leaves nothing behind on either side", async () => {
+    const at = await start({ profile });
+    await expect(setUp(at)).rejects.toMatchObject({
+      code: "UNSAFE_STORE",
+      hint: expect.stringContaining("--single-writer"),
+    });
+    expect([...at.server.objects.keys()]).toEqual([]);
+    expect(readdirSync(at.place.root)).toEqual([".git"]);
+    expect(existsSync(join(at.place.home, ".config"))).toBe(false);
+  });
+
+  test("can be used by a single writer who says so", async () => {
+    const at = await start({ profile });
+    expect(await setUp(at, { singleWriter: true })).toMatchObject({
+      conditionalWrites: false,
+      singleWriter: true,
+    });
+    writeSecret(at.place);
+    expect(await push(at.place.context(), { env: "demo" })).toMatchObject({ published: true, generation: 1 });
+  });
+});
+
+test("a key that may not list a missing manifest is ACCESS_DENIED with a hint about listing", async () => {
+  await expect(setUp(await start({ mayList: false }))).rejects.toMatchObject({
+    code: "ACCESS_DENIED",
+    hint: expect.stringMatching(/list/i),
+  });
+});
+
+test("a key that may not write is ACCESS_DENIED", async () => {
+  const at = await start();
+  const { accessKeyId, secretAccessKey } = at.server.readOnlyCredentials;
+  const context = at.place.context({ stdin: secretAccessKey });
+  const { endpoint, region, bucket } = at.server;
+  const input = { env: "demo", endpoint, region, bucket, accessKey: accessKeyId, secretKeyFile: "-" };
+  await expect(init(context, input)).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+  expect(readdirSync(at.place.root)).toEqual([".git"]);
+});
+
+test("a bucket that is not there says so", async () => {
+  await expect(setUp(await start(), { bucket: "another-bucket" })).rejects.toMatchObject({
+    code: "BUCKET_MISSING",
+  });
+});
+
+test("a probe that cannot be removed is a warning, and the environment is set up", async () => {
+  const { server, place } = await start();
+  server.inject({ method: "DELETE", times: 10, fault: { answer: { status: 403 } } });
+  const { endpoint, region, bucket, credentials } = server;
+  const context = place.context({ stdin: credentials.secretAccessKey });
+  const flags = { endpoint, region, bucket, accessKey: credentials.accessKeyId, secretKeyFile: "-" };
+  await init(context, { env: "demo", iterations: 100_000, ...flags });
+  expect(context.said().err).toMatch(
+    /^warning: the probe object acme_shop\/demo\/probe-[0-9a-f]{16} could not be removed/,
+  );
+});
+
+test("a read-only key makes a token that holds it and not ours", async () => {
+  const at = await start();
+  await setUp(at);
+  writeSecret(at.place);
+  await push(at.place.context(), { env: "demo" });
+  const { accessKeyId, secretAccessKey } = at.server.readOnlyCredentials;
+  const context = at.place.context({ stdin: secretAccessKey });
+  const { config } = await runtimeToken(context, { env: "demo", accessKey: accessKeyId, secretKeyFile: "-" });
+  expect(await decodeConfigBlob(config)).toMatchObject({ accessKeyId, secretAccessKey, minGen: 1 });
+});
