@@ -32,6 +32,7 @@ export function createClient(endpoint: URL, location: StoreLocation, options: St
     useFipsEndpoint: false,
     disableS3ExpressSessionAuth: true,
     authSchemePreference: ["sigv4"],
+    disableClockSkewCorrection: true, // a wrong clock is reported, not worked around from the second request on
     sigv4aSigningRegionSet: [location.region],
     userAgentAppId: "vsync",
   } as S3ClientConfig);

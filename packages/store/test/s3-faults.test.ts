@@ -156,9 +156,8 @@ describe("a refusal of access", () => {
     [3600_000, "60 minutes behind"],
     [-7200_000, "120 minutes ahead of"],
   ])("for a clock that is %i ms off says so, also where an answer has no body", async (offset, hint) => {
+    const { store } = await startAndOpen({ now: () => Date.now() + offset });
     for (const operation of Object.values(OPERATIONS)) {
-      // The SDK corrects its clock after the first such answer, so each operation gets a store of its own.
-      const { store } = await startAndOpen({ now: () => Date.now() + offset });
       const error = await failureOf(operation(store));
       expect(error).toMatchObject({ code: "ACCESS_DENIED", status: 403, landed: "no" });
       expect(error.hint).toContain(`set this machine's clock: it is ${hint} the server's`);
