@@ -1,0 +1,97 @@
+// `vsync share export <env>`: config and key for a teammate, in one encrypted file. docs/formats.md section 5.
+
+import { resolve } from "node:path";
+import { encodeShare } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import type { EnvConfig } from "../config/env-config.ts";
+import { type OwnCredentialsFlags, readOwnCredentials } from "../config/own-credentials.ts";
+import { createPrivateFile } from "../config/private-file.ts";
+import type { Context, Said } from "../context.ts";
+import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
+import {
+  type AuditInput,
+  auditIntent,
+  type Environment,
+  readStanding,
+  withEnvironment,
+} from "../vault/environment.ts";
+import { loadLedger } from "../vault/ledger.ts";
+
+/** The credentials are the teammate's own; without them the share carries those of this machine. */
+export interface ShareExportInput extends AuditInput, OwnCredentialsFlags {
+  readonly env: string;
+  /** `<repo>-<env>.share` in the current folder otherwise. */
+  readonly out?: string;
+  /** A passphrase for the file, a path or - for standard input; generated otherwise. */
+  readonly passphraseFile?: string;
+}
+
+export interface ShareExportResult {
+  readonly repo: string;
+  readonly env: string;
+  readonly file: string;
+  /** Shown once; null when the user chose it. */
+  readonly passphrase: string | null;
+}
+
+export async function shareExport(context: Context, input: ShareExportInput): Promise<ShareExportResult> {
+  const { env } = input;
+  const { host, flags } = context;
+  const own = await readOwnCredentials(context, input);
+  const chosen = await chosenSharePassphrase(context, input.passphraseFile);
+  if (chosen === null && flags.quiet && !flags.json) {
+    throw new CliError(
+      "USAGE",
+      "with --quiet nobody would see the share's passphrase",
+      "give one: --passphrase-file <path>",
+    );
+  }
+  return await withEnvironment(context, env, async (environment, { located, passphrase: key }) => {
+    // A share under a passphrase that is no longer in force would lock the teammate out.
+    const { current } = await readStanding(environment);
+    const repo = located.repository.name;
+    const file = resolve(host.cwd, input.out ?? `${repo}-${env}.share`);
+    const passphrase = chosen ?? (await generateSharePassphrase(host));
+    const config = { ...shareableConfig(environment, current?.generation ?? 0, own) };
+    const share = await encodeShare(passphrase, { version: 1, repo, env, config, key: key.text }, (size) =>
+      host.random(size),
+    );
+    if (!flags.dryRun) {
+      writeNew(file, share);
+      const intent = auditIntent(environment, "export", input);
+      const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };
+      if (intent !== null) await environment.writeAuditRow(intent, { timestamp, generation }, false);
+    }
+    return { repo, env, file, passphrase: chosen === null ? passphrase : null };
+  });
+}
+
+export function describeShareExport({ repo, env, file, passphrase }: ShareExportResult): Said {
+  const notes = [`wrote ${repo}/${env} to ${file} (mode 0600)`];
+  if (passphrase !== null) notes.push(`passphrase    ${passphrase}   (shown only now)`);
+  notes.push(
+    "send the file one way and the passphrase another: who has both can read and write every secret of it",
+    "your teammate, in a clone of the repository: vsync share import <file>",
+  );
+  return { notes };
+}
+
+function shareableConfig(
+  { config, local }: Environment,
+  generation: number,
+  own: { readonly accessKeyId: string; readonly secretAccessKey: string } | null,
+): EnvConfig {
+  const { initProfile: _mine, ...rest } = config;
+  const minGen = Math.max(generation, loadLedger(local.paths).highest?.generation ?? 0, config.minGen ?? 0);
+  return { ...rest, s3: { ...config.s3, ...own }, minGen };
+}
+
+function writeNew(path: string, share: Uint8Array): void {
+  try {
+    createPrivateFile(path, share);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const hint = "an earlier share has its own passphrase: remove the file, or give --out a new name";
+    throw new CliError("INPUT", `${path} exists already`, hint, { cause: error });
+  }
+}

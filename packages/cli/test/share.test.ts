@@ -1,0 +1,223 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { encodeShare, type SharePayload } from "@vsync/envelope";
+import { describe, expect, test } from "vitest";
+import { audit } from "../src/commands/audit.ts";
+import { backupList, backupRestore } from "../src/commands/backup.ts";
+import { get } from "../src/commands/get.ts";
+import { init } from "../src/commands/init.ts";
+import { pull } from "../src/commands/pull.ts";
+import { push } from "../src/commands/push.ts";
+import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
+import { set } from "../src/commands/set.ts";
+import { describeShareExport, type ShareExportInput, shareExport } from "../src/commands/share-export.ts";
+import { type ShareImportInput, shareImport } from "../src/commands/share-import.ts";
+import { loadEnvConfig } from "../src/config/env-config.ts";
+import { openKeystore } from "../src/keys/keystore.ts";
+import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
+
+const env = "demo";
+const account = "acme_shop/demo";
+
+async function setUp(): Promise<Workplace> {
+  const place = makeWorkplace();
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
+  await setValue(place, "one");
+  await push(place.context(), { env });
+  return place;
+}
+
+const setValue = (place: Workplace, value: string) =>
+  set(place.context({ stdin: value }), { env, name: "VALUE", source: "-" });
+const value = async (place: Workplace) => (await get(place.context(), { env, name: "VALUE" })).value;
+const stored = async (place: Workplace, of = account) =>
+  await (await openKeystore(place.context().host)).get(of);
+
+async function exportFrom(
+  place: Workplace,
+  input: Partial<ShareExportInput> = {},
+  options: ContextOptions = {},
+) {
+  const out = join(place.folder, `${Math.random()}.share`);
+  const result = await shareExport(place.context(options), { env, out, ...input });
+  return { file: result.file, passphrase: result.passphrase as string, result };
+}
+
+const importTo = (
+  place: Workplace,
+  { file, passphrase }: { readonly file: string; readonly passphrase: string },
+  input: Partial<ShareImportInput> = {},
+  options: ContextOptions = {},
+) =>
+  shareImport(place.context({ ...options, env: { VSYNC_SHARE_PASSPHRASE: passphrase, ...options.env } }), {
+    file,
+    ...input,
+  });
+
+test("a share makes a second machine a teammate's, and importing it again changes nothing", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  expect(share.passphrase).toMatch(/^[a-z]+(-[a-z]+){5}$/);
+  expect(statSync(share.file).mode & 0o777).toBe(0o600);
+  expect(describeShareExport(share.result).notes?.join("\n")).toContain(share.passphrase);
+
+  expect(await importTo(bob, share)).toMatchObject({ repo: "acme_shop", env, did: "import" });
+  expect(await pull(bob.context(), { env })).toMatchObject({ updated: true, generation: 1 });
+  expect(await value(bob)).toBe("one");
+  expect(loadEnvConfig(bob.context().host, "acme_shop", env)?.minGen).toBe(1);
+  expect(await importTo(bob, share)).toMatchObject({ did: "same" });
+  expect(await value(bob)).toBe("one");
+  await setValue(bob, "two");
+  expect(await push(bob.context(), { env })).toMatchObject({ generation: 2 });
+  const { rows } = await audit(alice.context(), { env });
+  expect(rows.map(({ action }) => action)).toEqual(["push", "import", "pull", "import", "export", "push"]);
+});
+
+test("a wrong passphrase and a damaged file are told apart", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  await expect(importTo(bob, { ...share, passphrase: "six-other-words" })).rejects.toMatchObject({
+    code: "VSYNC_WRONG_PASSPHRASE",
+  });
+  writeFileSync(share.file, readFileSync(share.file).subarray(0, 40));
+  await expect(importTo(bob, share)).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });
+  await expect(shareImport(bob.context(), { file: join(bob.folder, "none") })).rejects.toMatchObject({
+    code: "INPUT",
+  });
+  await expect(shareImport(bob.context(), { file: share.file })).rejects.toMatchObject({
+    code: "INPUT",
+    hint: expect.stringContaining("--passphrase-file"),
+  });
+  expect(await stored(bob)).toBeNull();
+});
+
+test("a share of another repository is refused, and one into a repository without a name gives it one", async () => {
+  const alice = await setUp();
+  const share = await exportFrom(alice);
+  const other = makeWorkplace("https://git.example/acme/other.git");
+  await expect(importTo(other, share)).rejects.toMatchObject({
+    code: "INPUT",
+    message: expect.stringContaining("acme_other"),
+  });
+  await expect(importTo(other, share, {}, { flags: { repo: "other_name" } })).rejects.toMatchObject({
+    code: "INPUT",
+  });
+  expect(loadEnvConfig(other.context().host, "acme_shop", env)).toBeNull();
+});
+
+test("after a rotation an old share is refused and a new one brings the machine over, backups included", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const old = await exportFrom(alice);
+  await importTo(bob, old);
+  await pull(bob.context(), { env });
+  await setValue(bob, "bob's edit");
+  await pull(bob.context(), { env, backup: true });
+  await rotatePassphrase(alice.context(), { env });
+  await expect(pull(bob.context(), { env })).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+  await expect(importTo(bob, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+  expect(await importTo(bob, await exportFrom(alice))).toMatchObject({ did: "rekeyed" });
+  expect(await stored(bob)).toBe(await stored(alice));
+  expect(await pull(bob.context(), { env })).toMatchObject({ generation: 2 });
+  expect((await backupList(bob.context(), { env })).backups).toHaveLength(1);
+  await backupRestore(bob.context(), { env });
+  expect(await value(bob)).toBe("bob's edit");
+});
+
+test("another vault of that name is replaced only with --overwrite", async () => {
+  const [alice, bob] = [await setUp(), await setUp()];
+  const share = await exportFrom(alice);
+  const key = await stored(bob);
+  await expect(importTo(bob, share)).rejects.toMatchObject({ code: "CONFLICT" });
+  expect(await stored(bob)).toBe(key);
+  expect(await importTo(bob, share, { overwrite: true })).toMatchObject({ did: "import" });
+  expect(await stored(bob)).toBe(await stored(alice));
+  expect(await stored(bob, `${account}#replaced`)).toBe(key);
+});
+
+test("variables stand in for the keystore, if they hold the share's passphrase", async () => {
+  const [alice, ci] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  const key = (await stored(alice)) as string;
+  await expect(
+    importTo(ci, share, {}, { env: { VSYNC_PASSPHRASE: "something else" } }),
+  ).rejects.toMatchObject({ code: "INPUT" });
+  await importTo(ci, share, {}, { env: { VSYNC_PASSPHRASE: key } });
+  expect(await stored(ci)).toBeNull();
+  expect(await pull(ci.context({ env: { VSYNC_PASSPHRASE: key } }), { env })).toMatchObject({
+    updated: true,
+  });
+});
+
+test("a bucket that does not answer keeps nobody from importing", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  rmSync(join(alice.folder, "bucket"), { recursive: true });
+  const context = bob.context({ env: { VSYNC_SHARE_PASSPHRASE: share.passphrase } });
+  expect(await shareImport(context, { file: share.file })).toMatchObject({ did: "import" });
+  expect(context.said().err).toContain("could not be seen");
+});
+
+test("nothing of a share is believed unchecked", async () => {
+  const alice = await setUp();
+  const bob = makeWorkplace();
+  const genuine = loadEnvConfig(alice.context().host, "acme_shop", env) as unknown as Record<string, object>;
+  const forge = async (change: Partial<SharePayload>) => {
+    const payload = {
+      version: 1 as const,
+      repo: "acme_shop",
+      env,
+      config: genuine as never,
+      key: "k".repeat(44),
+      ...change,
+    };
+    const file = join(bob.folder, "forged.share");
+    writeFileSync(file, await encodeShare("a passphrase", payload), { mode: 0o600 });
+    return importTo(bob, { file, passphrase: "a passphrase" });
+  };
+  await expect(forge({ env: "../../x" })).rejects.toMatchObject({ code: "INPUT" });
+  await expect(forge({ repo: "../x" })).rejects.toMatchObject({ code: "INPUT" });
+  await expect(forge({ config: {} })).rejects.toMatchObject({ code: "CORRUPT" });
+  await expect(forge({ config: { ...genuine, files: { vaultFolder: "../../etc" } } })).rejects.toMatchObject({
+    code: "INPUT",
+  });
+  await expect(forge({ config: { ...genuine, prefix: "../x/" } })).rejects.toMatchObject({ code: "CORRUPT" });
+  await expect(
+    forge({ config: { ...genuine, s3: { ...genuine.s3, endpoint: "javascript:1" } } }),
+  ).rejects.toMatchObject({ code: "CORRUPT" });
+  await expect(
+    forge({ config: { ...genuine, encryption: { salt: "saltsalt", iterations: 1 } } }),
+  ).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });
+  await expect(forge({})).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+  expect(loadEnvConfig(bob.context().host, "acme_shop", env)).toBeNull();
+});
+
+describe("export", () => {
+  test("takes a passphrase of one's own, and the teammate's own store key", async () => {
+    const alice = await setUp();
+    const file = join(alice.folder, "passphrase");
+    writeFileSync(file, "of my own choice", { mode: 0o600 });
+    const { result, file: share } = await exportFrom(
+      alice,
+      { passphraseFile: file, accessKey: "BOB", secretKeyFile: "-" },
+      { stdin: "bob's secret" },
+    );
+    expect(result.passphrase).toBeNull();
+    const bob = makeWorkplace();
+    await importTo(bob, { file: share, passphrase: "of my own choice" });
+    expect(loadEnvConfig(bob.context().host, "acme_shop", env)?.s3).toMatchObject({
+      accessKeyId: "BOB",
+      secretAccessKey: "bob's secret",
+    });
+    writeFileSync(file, "short");
+    await expect(exportFrom(alice, { passphraseFile: file })).rejects.toMatchObject({ code: "INPUT" });
+  });
+
+  test("overwrites no file, writes none with --dry-run, and never hides the passphrase it made", async () => {
+    const alice = await setUp();
+    const { file } = await exportFrom(alice);
+    await expect(exportFrom(alice, { out: file })).rejects.toMatchObject({ code: "INPUT" });
+    await expect(exportFrom(alice, {}, { flags: { quiet: true } })).rejects.toMatchObject({ code: "USAGE" });
+    const dry = await exportFrom(alice, {}, { flags: { dryRun: true } });
+    expect(() => statSync(dry.file)).toThrow("ENOENT");
+  });
+});
