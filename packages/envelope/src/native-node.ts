@@ -8,6 +8,8 @@ import { TAG_BYTES } from "./native.ts";
 
 /** Small enough that a cipher's intermediate buffers do not count beside a large vault. */
 const CHUNK_BYTES = 1 << 18;
+/** Inflating this much takes less time than the way to another thread and back. */
+const INLINE_BYTES = 1 << 16;
 
 export function randomBytes(length: number): Uint8Array {
   return plain(crypto.randomBytes(length));
@@ -81,19 +83,29 @@ export function deflateRaw(bytes: Uint8Array): Promise<Uint8Array> {
   });
 }
 
-export function inflateRaw(bytes: Uint8Array, size: number): Promise<Uint8Array> {
-  // One chunk of the expected size makes zlib fill a single buffer; `info` tells how much input it took.
+export async function inflateRaw(bytes: Uint8Array, size: number): Promise<Uint8Array> {
+  const { buffer, engine } = await runInflate(bytes, size).catch((error: Error) => {
+    throw new RangeError(`deflate stream: ${error.message}`);
+  });
+  if (buffer.length !== size) throw new RangeError("deflate stream of another size than declared");
+  if (engine.bytesWritten !== bytes.length) throw new RangeError("data after the deflate stream");
+  return plain(buffer);
+}
+
+interface Inflated {
+  readonly buffer: Buffer;
+  /** Counts the input that was used. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+async function runInflate(bytes: Uint8Array, size: number): Promise<Inflated> {
+  // One chunk of the expected size makes zlib fill a single buffer.
   const options = { info: true, chunkSize: Math.max(size, 64), maxOutputLength: Math.max(size, 1) };
+  if (size <= INLINE_BYTES) return zlib.inflateRawSync(bytes, options) as unknown as Inflated;
   return new Promise((resolve, reject) => {
-    zlib.inflateRaw(bytes, options, (error, result) => {
-      if (error) return reject(new RangeError(`deflate stream: ${error.message}`));
-      const { buffer, engine } = result as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-      if (buffer.length !== size)
-        return reject(new RangeError("deflate stream of another size than declared"));
-      if (engine.bytesWritten !== bytes.length)
-        return reject(new RangeError("data after the deflate stream"));
-      resolve(plain(buffer));
-    });
+    zlib.inflateRaw(bytes, options, (error, result) =>
+      error ? reject(error) : resolve(result as unknown as Inflated),
+    );
   });
 }
 
