@@ -23,6 +23,9 @@ export interface Machine {
   /** The git repository. */
   readonly repository: string;
   readonly vault: string;
+  /** For those who start the command themselves: its file, and the environment it runs in. */
+  readonly main: string;
+  readonly env: NodeJS.ProcessEnv;
   /** Runs the command in the repository; rejects unless it ends with `status`, which is 0 unless given. */
   vsync(args: readonly string[], options?: { status?: number; input?: string }): Promise<Finished>;
 }
@@ -43,6 +46,8 @@ export async function makeMachine(folder: string): Promise<Machine> {
     home,
     repository,
     vault: join(repository, "infra/vault/demo"),
+    main: vsyncMain,
+    env,
     vsync: (args, options) =>
       run(process.execPath, [vsyncMain, ...args], { cwd: repository, env, ...options }),
   };

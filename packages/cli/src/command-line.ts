@@ -5,25 +5,34 @@ import { CliError } from "./cli-error.ts";
 import type { Context, Flags } from "./context.ts";
 import { buildProgram, flagsOf } from "./program.ts";
 
-/** Reads the command line and runs what it says. `openContext` gets the flags that all commands share. */
+/**
+ * Reads the command line and runs what it says. `openContext` gets the flags that all commands share. The exit status is 0
+ * but for `run`, whose command has one of its own.
+ */
 export async function runCommandLine(
   args: readonly string[],
   openContext: (flags: Flags) => Context,
-): Promise<void> {
+): Promise<number> {
+  let status = 0;
   const program = buildProgram(async (act) => {
     const context = openContext(flagsOf(program));
-    const { result, said } = await act(context);
-    context.terminal.finish(result, said);
+    const { result, said, status: own = 0 } = await act(context);
+    status = own;
+    if (said !== null) context.terminal.finish(result, said);
   });
   const help: string[] = [];
   intercept(program, help);
   try {
     await program.parseAsync([...args], { from: "user" });
+    return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const { terminal } = openContext(flagsOf(program));
     const text = help.join("").trimEnd();
-    if (error.exitCode === 0) return terminal.finish({ help: text }, { out: text });
+    if (error.exitCode === 0) {
+      terminal.finish({ help: text }, { out: text });
+      return 0;
+    }
     if (text !== "") terminal.note(text);
     throw usageError(error);
   }

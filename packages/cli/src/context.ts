@@ -20,6 +20,8 @@ export interface Context {
   readonly host: Host;
   readonly terminal: Terminal;
   readonly flags: Flags;
+  /** From now on the command answers Ctrl-C itself, for one that hands signals on to a child. */
+  ownSignals(): void;
 }
 
 /** What a command has to say about its result: data for stdout, lines for people on stderr. */

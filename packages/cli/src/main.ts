@@ -16,24 +16,27 @@ async function main(args: readonly string[]): Promise<number> {
   const host = nodeHost();
   const openTerminal = (flags: Flags) => createTerminal(process, host.env, flags);
   let terminal = openTerminal({ ...NO_FLAGS, json: args.includes("--json") });
-  process.once("SIGINT", () => {
+  const interrupted = (): void => {
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
     terminal.fail(new CliError("INTERRUPTED", "interrupted", ""));
     process.exit(exitStatus("INTERRUPTED"));
-  });
+  };
+  process.once("SIGINT", interrupted);
+  const ownSignals = (): void => void process.off("SIGINT", interrupted);
+  let status = 0;
   try {
     if (asksForVersion(args)) {
       // Answered before the command line's machinery is loaded, which costs more than all the rest.
       terminal.finish({ version: VERSION }, { out: VERSION });
     } else {
       const { runCommandLine } = await import("./command-line.ts");
-      await runCommandLine(args, (flags) => {
+      status = await runCommandLine(args, (flags) => {
         terminal = openTerminal(flags);
-        return { host, terminal, flags };
+        return { host, terminal, flags, ownSignals };
       });
     }
     await terminal.flush();
-    return 0;
+    return status;
   } catch (error) {
     const failure = toCliError(error);
     terminal.fail(failure);

@@ -3,8 +3,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Context, Flags, Said } from "./context.ts";
 
-/** Runs a command and gives what it returned and what there is to say about it. */
-export type Act = (context: Context) => Promise<{ result: unknown; said: Said }>;
+/** Runs a command and gives what it returned and what there is to say about it; null: it has had its say. */
+export type Act = (context: Context) => Promise<{ result: unknown; said: Said | null; status?: number }>;
 
 /** Declares all commands; each hands the work it stands for to `execute`. */
 export function buildProgram(execute: (act: Act) => Promise<void>): Command {
@@ -26,6 +26,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declarePush(program, execute);
   declarePull(program, execute);
   declareScalars(program, execute);
+  declareRun(program, execute);
   declareDiff(program, execute);
   declareHistory(program, execute);
   declareBackup(program, execute);
@@ -168,6 +169,22 @@ function declareScalars(program: Command, execute: Execute): void {
         const { use, describeUse } = await import("./commands/use.ts");
         const result = await use(context, env === undefined ? {} : { env });
         return { result, said: describeUse(result) };
+      }),
+    );
+}
+
+function declareRun(program: Command, execute: Execute): void {
+  program
+    .command("run <env> [command...]")
+    .description("run a command with the vault's values in its environment: vsync run dev -- npm start")
+    .option("--remote", "take them from the bucket, without touching the disk")
+    .option("--redact", "mask them in what the command writes")
+    .option("--watch", "restart the command when a new generation is in the bucket (means --remote)")
+    .action((env: string, command: string[], options) =>
+      execute(async (context) => {
+        const { run } = await import("./commands/run.ts");
+        const result = await run(context, { env, command, ...options });
+        return { result, said: null, status: result.status };
       }),
     );
 }

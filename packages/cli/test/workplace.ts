@@ -69,7 +69,13 @@ function makeContext(
     host.env,
     flags,
   );
-  return { host, terminal, flags, said: () => ({ out: stdout.text(), err: stderr.text() }) };
+  return {
+    host,
+    terminal,
+    flags,
+    ownSignals: () => undefined,
+    said: () => ({ out: stdout.text(), err: stderr.text() }),
+  };
 }
 
 function collect(): { stream: PassThrough; text(): string } {

@@ -17,6 +17,7 @@ import {
 } from "../vault/environment.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
+import { runtimeConfig } from "../vault/runtime-config.ts";
 
 export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
 
@@ -49,23 +50,13 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
   const own = await readCredentials(context, input);
   const { name: repo } = findRepository(context.host, context.flags.repo);
   return await withEnvironment(context, env, async (environment) => {
-    const {
-      config: { s3, prefix, encryption },
-    } = environment;
-    const { endpoint, region, bucket } = s3;
-    const { accessKeyId, secretAccessKey } = own ?? s3;
-    const location = { endpoint, region, bucket, accessKeyId, secretAccessKey };
+    const credentials = own ?? environment.config.s3;
     const validated = input.validate !== false;
-    if (validated) await tryCredentials(context, location, prefix);
+    if (validated)
+      await tryCredentials(context, { ...environment.config.s3, ...credentials }, environment.config.prefix);
     const current = validated ? await currentVersion(context, environment) : null;
     const minGen = lowestGeneration(context, environment, current);
-    const config = await encodeConfigBlob({
-      ...location,
-      prefix,
-      env,
-      ...encryption,
-      ...(minGen !== null && { minGen }),
-    });
+    const config = await encodeConfigBlob(runtimeConfig(env, environment.config, credentials, minGen));
     if (validated && !context.flags.dryRun) await audit(environment, input, current);
     return { config, minGen, validated, text: formatToken(config, format, `vsync-${repo}-${env}`) };
   });

@@ -134,7 +134,7 @@ function contextIn(folder: string, passphrase: string): Context {
   const flags = { json: false, quiet: true, noInput: true, yes: false, dryRun: false };
   const nowhere = new PassThrough().resume();
   const terminal = createTerminal({ stdin, stdout: nowhere, stderr: nowhere }, host.env, flags);
-  return { host, terminal, flags };
+  return { host, terminal, flags, ownSignals: () => undefined };
 }
 
 function digestsIn(folder: string): Map<string, string> {

@@ -1,0 +1,139 @@
+// `vsync run <env> -- command`: the scalars as a command's environment, and nothing of vsync's own.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { encodeConfigBlob, parseEnv } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import type { EnvConfig } from "../config/env-config.ts";
+import type { Context } from "../context.ts";
+import { requirePassphrase } from "../keys/passphrase.ts";
+import { type Child, startChild } from "../running/child.ts";
+import { loadLedger } from "../vault/ledger.ts";
+import { locateVault } from "../vault/local-vault.ts";
+import { type Located, locate } from "../vault/located.ts";
+import { runtimeConfig } from "../vault/runtime-config.ts";
+import { readScalars } from "../vault/scalars.ts";
+
+export interface RunInput {
+  readonly env: string;
+  readonly command: readonly string[];
+  /** From the bucket, without touching the disk. */
+  readonly remote?: boolean;
+  /** Masks values in what the command writes. */
+  readonly redact?: boolean;
+  /** Restarts the command when a new generation appears; means `remote`. */
+  readonly watch?: boolean;
+}
+
+/** The command's exit status, 128 + n when a signal ended it. */
+export interface RunResult {
+  readonly status: number;
+}
+
+interface Source {
+  readonly scalars: ReadonlyMap<string, string>;
+  /** Null: the vault folder, which nothing is watched in. */
+  readonly vault: { hasNewVersion(): Promise<boolean>; close(): Promise<void> } | null;
+}
+
+const WATCH_EVERY_MS = 30_000;
+const PATIENCE_MS = 10_000;
+
+export async function run(context: Context, input: RunInput): Promise<RunResult> {
+  const [command, ...args] = input.command;
+  if (command === undefined) {
+    throw new CliError(
+      "USAGE",
+      "there is no command to run",
+      `vsync run ${input.env} -- <command> [argument...]`,
+    );
+  }
+  const remote = input.remote === true || input.watch === true;
+  const located = remote ? locate(context, input.env) : await locateVault(context, input.env);
+  const open = async (): Promise<Source> =>
+    remote ? await openRemote(context, located) : { scalars: readScalars(located).pairs, vault: null };
+  let source = await open();
+  context.ownSignals();
+  for (;;) {
+    const { host } = context;
+    const env = { ...childEnvironment(host.env, located.config), ...Object.fromEntries(source.scalars) };
+    const child = startChild([command, ...args], {
+      cwd: host.cwd,
+      env,
+      redact: input.redact ? source.scalars.values() : null,
+    });
+    const next = input.watch ? await watch(context, child, source, open) : null;
+    if (next === null) {
+      const status = await child.ended;
+      await source.vault?.close();
+      if (status === 127) context.terminal.warn(`${command}: no such command`);
+      return { status };
+    }
+    context.terminal.note("a new generation is in the bucket; restarting");
+    await child.stop(PATIENCE_MS);
+    await source.vault?.close();
+    source = next;
+  }
+}
+
+/** Resolves with the new generation's secrets, or null when the command has ended by itself. */
+async function watch(
+  context: Context,
+  child: Child,
+  { vault }: Source,
+  open: () => Promise<Source>,
+): Promise<Source | null> {
+  const over = new AbortController();
+  void child.ended.then(() => over.abort());
+  let warned = false;
+  while (!over.signal.aborted) {
+    // Polling is a hint that anybody who can write the bucket can give: so never more often than this.
+    await delay(WATCH_EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    if (over.signal.aborted) break;
+    try {
+      if (await vault?.hasNewVersion()) return await open();
+      warned = false;
+    } catch (error) {
+      if (!warned)
+        context.terminal.warn(`still running with what it was started with: ${(error as Error).message}`);
+      warned = true;
+    }
+  }
+  return null;
+}
+
+async function openRemote(context: Context, located: Located): Promise<Source> {
+  const { repository, env, config, paths } = located;
+  const { openWith } = await import("@muthuishere/vsync-s3-client");
+  const { text: passphrase } = await requirePassphrase(context, repository.name, env);
+  const { highest, sealed } = loadLedger(paths);
+  const minGen = Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+  const blob = await encodeConfigBlob(
+    runtimeConfig(env, config, config.s3, sealed || minGen > 0 ? minGen : null),
+  );
+  const vault = await openWith({ config: blob, passphrase });
+  for (const file of [`.env.${env}`, ".env"]) {
+    const bytes = contentOf(vault, file);
+    if (bytes !== null) return { scalars: parseEnv(bytes), vault };
+  }
+  return { scalars: new Map(), vault };
+}
+
+function contentOf(vault: { getAsContent(name: string): Uint8Array }, name: string): Uint8Array | null {
+  try {
+    return vault.getAsContent(name);
+  } catch {
+    return null;
+  }
+}
+
+/** Without vsync's own variables, and without AWS credentials when they are those that open the bucket. */
+function childEnvironment(
+  env: Context["host"]["env"],
+  { s3 }: EnvConfig,
+): Record<string, string | undefined> {
+  const areTheStores = env.AWS_ACCESS_KEY_ID !== undefined && env.AWS_ACCESS_KEY_ID === s3.accessKeyId;
+  const strip = areTheStores
+    ? /^(VSYNC_|AWS_ACCESS_KEY_ID$|AWS_SECRET_ACCESS_KEY$|AWS_SESSION_TOKEN$)/i
+    : /^VSYNC_/i;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !strip.test(name)));
+}

@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Machine, makeMachine } from "../../../test/machine.ts";
+import { createRedactor } from "../src/running/redact.ts";
+
+const node = process.execPath;
+let folder: string;
+let machine: Machine;
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+beforeAll(async () => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "vsync-run-")));
+  machine = await makeMachine(join(folder, "machine"));
+  const bucket = ["--endpoint", `file://${folder}`, "--bucket", "bucket", "--iterations", "100000"];
+  await machine.vsync(["init", "demo", ...bucket]);
+  await machine.vsync(["set", "demo", "TOKEN", "-"], { input: "published secret" });
+  await machine.vsync(["set", "demo", "PORT", "-"], { input: "8080" });
+  await machine.vsync(["push", "demo"]);
+});
+
+const show = (...names: string[]) => [
+  node,
+  "-e",
+  `console.log(...${JSON.stringify(names)}.map(n => n + "=" + process.env[n]))`,
+];
+const vsync = (args: readonly string[], status = 0) => machine.vsync(["run", "demo", ...args], { status });
+
+test("the command has the values, its own arguments, and nothing of vsync's", async () => {
+  const { stdout } = await vsync(["--", ...show("TOKEN", "PORT", "VSYNC_KEYSTORE"), "--json"]);
+  expect(stdout).toBe("TOKEN=published secret PORT=8080 VSYNC_KEYSTORE=undefined\n");
+});
+
+test("its status is ours: an exit code, 128 + n for a signal, 127 when there is no such command", async () => {
+  await vsync(["--", node, "-e", "process.exit(42)"], 42);
+  await vsync(["--", node, "-e", "process.kill(process.pid, 'SIGKILL')"], 137);
+  expect((await vsync(["--", "no-such-command-anywhere"], 127)).stderr).toContain("no such command");
+  await vsync([], 1);
+});
+
+test("--remote reads the bucket and not the folder", async () => {
+  writeFileSync(join(machine.vault, ".env.demo"), "TOKEN=edited here\n", { mode: 0o600 });
+  expect((await vsync(["--", ...show("TOKEN")])).stdout).toBe("TOKEN=edited here\n");
+  expect((await vsync(["--remote", "--", ...show("TOKEN")])).stdout).toBe("TOKEN=published secret\n");
+});
+
+test("--redact masks values in what it writes, on both streams", async () => {
+  const script =
+    "console.log(`got ${process.env.TOKEN}!`); console.error(JSON.stringify({ t: process.env.TOKEN, p: process.env.PORT }))";
+  const { stdout, stderr } = await vsync(["--remote", "--redact", "--", node, "-e", script]);
+  expect(stdout).toBe("got ***!\n");
+  expect(stderr).toBe('{"t":"***","p":"8080"}\n');
+});
+
+test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+  "%s reaches the command, which may end as it likes",
+  async (signal) => {
+    const script = `process.on("${signal}", () => { console.log("got it"); process.exit(7); }); setInterval(() => {}, 1000); console.log("up")`;
+    const child = spawn(node, [machine.main, "run", "demo", "--", node, "-e", script], {
+      cwd: machine.repository,
+      env: machine.env,
+      stdio: "pipe",
+    });
+    let stdout = "";
+    for await (const chunk of child.stdout.setEncoding("utf8")) {
+      stdout += chunk;
+      if (stdout === "up\n") child.kill(signal);
+    }
+    const [status] = child.exitCode === null ? await once(child, "close") : [child.exitCode];
+    expect([stdout, status]).toEqual(["up\ngot it\n", 7]);
+  },
+);
+
+test("values never stand on a command line", async () => {
+  const script =
+    "console.log(require('node:fs').readFileSync(`/proc/${process.ppid}/cmdline`, 'latin1') + require('node:fs').readFileSync('/proc/self/cmdline', 'latin1'))";
+  if (process.platform === "linux")
+    expect((await vsync(["--remote", "--", node, "-e", script])).stdout).not.toContain("published secret");
+});
+
+describe("masking", () => {
+  const masked = async (values: readonly string[], ...chunks: string[]) => {
+    const redactor = createRedactor(values);
+    let out = "";
+    redactor.setEncoding("utf8").on("data", (text) => {
+      out += text;
+    });
+    for (const chunk of chunks) redactor.write(chunk);
+    redactor.end();
+    await once(redactor, "end");
+    return out;
+  };
+
+  test("finds a value that arrives in pieces, is part of another, or has several lines", async () => {
+    expect(await masked(["secret-value"], "a sec", "ret-va", "lue b\n")).toBe("a *** b\n");
+    expect(await masked(["secret", "secret-longer"], "secret-longer secret\n")).toBe("*** ***\n");
+    expect(await masked(["first line\nsecond line"], "first line\n  second line\n")).toBe("***\n  ***\n");
+    expect(await masked(['quo"ted\tvalue'], `${JSON.stringify('quo"ted\tvalue')}\n`)).toBe('"***"\n');
+  });
+
+  test("leaves short values alone, and loses no byte of an endless line", async () => {
+    expect(await masked(["true", "80"], "true 80\n")).toBe("true 80\n");
+    const [long, secret] = ["x".repeat(50_000), "the-secret"];
+    const out = await masked([secret], long, long, secret.slice(0, 4), secret.slice(4), long, long);
+    expect(out).toBe(`${long}${long}***${long}${long}`);
+  });
+
+  test("does not break a character that arrives in two pieces", async () => {
+    const redactor = createRedactor(["unused value"]);
+    const bytes = Buffer.from("é\n");
+    redactor.write(bytes.subarray(0, 1));
+    redactor.end(bytes.subarray(1));
+    expect(Buffer.concat(await redactor.toArray()).toString()).toBe("é\n");
+  });
+});
