@@ -31,7 +31,7 @@ const show = (...names: string[]) => [
 const vsync = (args: readonly string[], status = 0) => machine.vsync(["run", "demo", ...args], { status });
 
 test("the command has the values, its own arguments, and nothing of vsync's", async () => {
-  const { stdout } = await vsync(["--", ...show("TOKEN", "PORT", "VSYNC_KEYSTORE"), "--json"]);
+  const { stdout } = await vsync(["--", ...show("TOKEN", "PORT", "VSYNC_KEYSTORE"), "--", "--json"]);
   expect(stdout).toBe("TOKEN=published secret PORT=8080 VSYNC_KEYSTORE=undefined\n");
 });
 
@@ -50,7 +50,7 @@ test("--remote reads the bucket and not the folder", async () => {
 
 test("--redact masks values in what it writes, on both streams", async () => {
   const script =
-    "console.log(`got ${process.env.TOKEN}!`); console.error(JSON.stringify({ t: process.env.TOKEN, p: process.env.PORT }))";
+    "console.log('got ' + process.env.TOKEN + '!'); console.error(JSON.stringify({ t: process.env.TOKEN, p: process.env.PORT }))";
   const { stdout, stderr } = await vsync(["--remote", "--redact", "--", node, "-e", script]);
   expect(stdout).toBe("got ***!\n");
   expect(stderr).toBe('{"t":"***","p":"8080"}\n');
@@ -77,7 +77,7 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
 
 test("values never stand on a command line", async () => {
   const script =
-    "console.log(require('node:fs').readFileSync(`/proc/${process.ppid}/cmdline`, 'latin1') + require('node:fs').readFileSync('/proc/self/cmdline', 'latin1'))";
+    "console.log(require('node:fs').readFileSync('/proc/' + process.ppid + '/cmdline', 'latin1') + require('node:fs').readFileSync('/proc/self/cmdline', 'latin1'))";
   if (process.platform === "linux")
     expect((await vsync(["--remote", "--", node, "-e", script])).stdout).not.toContain("published secret");
 });
