@@ -437,7 +437,6 @@ describe("credentials", () => {
 describe("--dry-run", () => {
   test("changes nothing, the bucket included", async () => {
     const place = makeWorkplace();
-    mkdirSync(join(place.folder, "bucket"));
     const before = snapshot(place);
     const { result } = await setUp(place, {}, { flags: { dryRun: true } });
     expect(result.did).toBe("nothing (dry run)");

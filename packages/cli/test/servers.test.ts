@@ -67,6 +67,13 @@ test("a key that may not list a missing manifest is ACCESS_DENIED with a hint ab
   });
 });
 
+test("a key that may look and write but not list sets up all the same", async () => {
+  const at = await start();
+  const listing = { method: "GET", key: "", times: 10, fault: { answer: { status: 403 } } } as const;
+  at.server.inject(listing);
+  expect(await setUp(at)).toMatchObject({ conditionalWrites: true });
+});
+
 test("a key that may not write is ACCESS_DENIED", async () => {
   const at = await start();
   const { accessKeyId, secretAccessKey } = at.server.readOnlyCredentials;

@@ -72,7 +72,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
 
   const bucket = await withBucket(context, location, async (store) => {
     terminal.step(1, 3, `reaching ${store.description}`);
-    const occupied = await holdsVault(store, location.prefix);
+    const occupied = await holdsVault(store, location);
     if (kept === null && occupied && !input.takeOver) throw refuseOccupied(env, location, store);
     if (kept !== null && isElsewhere(location, locationOf(kept))) {
       await requireOwnVault(context, store, { repo, env }, kept, location.prefix);

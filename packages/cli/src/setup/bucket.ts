@@ -26,13 +26,18 @@ export async function withBucket<T>(
 }
 
 /** Whether the prefix holds a vault, be it one whose manifest is gone. */
-export async function holdsVault(store: ObjectStore, prefix: string): Promise<boolean> {
-  if ((await store.head(`${prefix}manifest`)) !== null) return true;
+export async function holdsVault(store: ObjectStore, { endpoint, prefix }: Location): Promise<boolean> {
+  let step: "head" | "list" = "head";
   try {
+    if ((await store.head(`${prefix}manifest`)) !== null) return true;
+    step = "list";
     for await (const _ of store.list(`${prefix}v=`)) return true;
   } catch (error) {
+    const code = error instanceof StoreError ? error.code : null;
+    const folderToBeMade = code === "BUCKET_MISSING" && endpoint.startsWith("file:"); // under --dry-run
     // Credentials that may not list still set up an environment; the manifest has been looked for.
-    if (!(error instanceof StoreError && error.code === "ACCESS_DENIED")) throw error;
+    const mayNotList = code === "ACCESS_DENIED" && step === "list";
+    if (!folderToBeMade && !mayNotList) throw error;
   }
   return false;
 }
