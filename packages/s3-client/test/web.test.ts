@@ -156,6 +156,23 @@ describe.each(["the web build", "the Node build with a fetch"])("%s", (which) =>
     await server.idle();
   });
 
+  test("ends the bundle's download when the passphrase turns out to be wrong", async () => {
+    const vault = await makeVault();
+    let ended: Promise<void> | undefined;
+    await using server = await serveS3(vault.objects, (request, response) => {
+      if (request.url?.endsWith("manifest")) return false;
+      ended = new Promise((resolve) => response.once("close", resolve));
+      response.writeHead(200, { "content-length": 1000 }).write("RQE1");
+      return true;
+    });
+    // So many that the bundle is on its way before the key is known.
+    const config = await blob(vault, { endpoint: server.endpoint, iterations: 1_000_000 });
+    const opening = openWith({ config, passphrase: "another passphrase", timeoutMs: 50_000 });
+    await expect(opening).rejects.toMatchObject({ name: "WrongPassphraseError" });
+    expect(ended).toBeDefined();
+    await ended;
+  });
+
   test("refuses a manifest of a gigabyte unread, and an endless one at its first byte too many", async () => {
     const vault = await makeVault();
     for (const head of ["content-length: 1073741824", "transfer-encoding: chunked"]) {
