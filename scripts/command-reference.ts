@@ -9,7 +9,7 @@ type Declared = ReturnType<typeof buildProgram>;
 /** The whole document. */
 export function commandReference(): string {
   const program = buildProgram(async () => {});
-  const commands = program.commands.flatMap((command) => leaves(command, ""));
+  const commands = visible(program).flatMap((command) => leaves(command, ""));
   return `${[
     "# Commands",
     "<!-- Made by `pnpm reference` from packages/cli/src/program.ts; a test compares the two. -->",
@@ -28,7 +28,15 @@ interface Leaf {
 function leaves(command: Declared, group: string): Leaf[] {
   const name = `${group}${command.name()}`;
   if (command.commands.length === 0) return [{ name, command }];
-  return command.commands.flatMap((child) => leaves(child, `${name} `));
+  return visible(command).flatMap((child) => leaves(child, `${name} `));
+}
+
+/** Without the help command, and without second names of others. */
+function visible(command: Declared): readonly Declared[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((child) => command.commands.includes(child));
 }
 
 function section(name: string, command: Declared): string[] {

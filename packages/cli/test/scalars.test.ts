@@ -137,12 +137,14 @@ describe("set", () => {
     expect(readFileSync(place.file, "utf8")).toBe(ENV_FILE);
   });
 
-  test("clears away what a killed one left beside the file, so that no push publishes it", async () => {
+  test("clears away what a killed one left beside the file, and so does the next push", async () => {
     const place = await setUp();
     const leftover = join(place.vault, "..env.demo.01234567-89ab-cdef-0123-456789abcdef.tmp");
     writeFileSync(leftover, "PORT=1");
     await setFrom(place, "9090");
     expect(existsSync(leftover)).toBe(false);
+    writeFileSync(leftover, "PORT=1");
+    expect(await push(place.context(), { env: "demo" })).toMatchObject({ files: 1 });
   });
 });
 

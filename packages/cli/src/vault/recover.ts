@@ -25,9 +25,11 @@ export interface RecoveredPublish {
 export async function recoverEarlierWork({
   remote,
   local: { paths },
+  vaultFolder,
   terminal,
   writeAuditRow,
 }: Environment): Promise<void> {
+  removeLeftovers(vaultFolder); // of a `set` that was killed: a push would publish it
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
   const swap = recoverSwap(paths);
