@@ -59,11 +59,18 @@ describe("changing a value", () => {
       "x\ny",
       "A=1\r\nB='x\r\ny'\r\nC=3\r\n",
     ],
+    ["CRLF stays within double quotes", 'A=1\r\nB="2"\r\n', "x\ny", 'A=1\r\nB="x\r\ny"\r\n'],
     ["CR stays", "A=1\rB=2\rC=3", "x\ny", "A=1\rB='x\ry'\rC=3"],
     ["a BOM stays", "\ufeffB=1\n", "2", "\ufeffB=2\n"],
     ["a missing last line break stays missing", "A=1\nB=2", "3", "A=1\nB=3"],
     ["a quote that never closed", "B='2\nC=3\n", "4", "B=4\nC=3\n"],
     ["a value on a later line than its key", "B=\n\n'2'\n", "it's", 'B=\n\n"it\'s"\n'],
+    [
+      "the same value changes nothing, not even a quote that never closed",
+      "B='2\nC=3\n",
+      "'2",
+      "B='2\nC=3\n",
+    ],
     ["the same value changes nothing, however it is written", 'B="2"   #x\n', "2", 'B="2"   #x\n'],
   ])("%s", (_name, file, value, expected) => {
     expect(set(file, "B", value)).toBe(expected);
