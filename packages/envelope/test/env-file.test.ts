@@ -50,6 +50,7 @@ describe("changing a value", () => {
     ["several lines", "B=2\nC=3\n", "x\ny", "B='x\ny'\nC=3\n"],
     ["several lines in double quotes", 'B="2"\n', "x\ny", 'B="x\ny"\n'],
     ["several lines as they were escaped", 'B="1\\n2"\n', "x\ny", 'B="x\\ny"\n'],
+    ["several lines as they were, escapes among them", 'B="1\\n2\n3"\n', "x\ny", 'B="x\ny"\n'],
     ["fewer lines", 'B="1\n2\n3"\nC=3\n', "x", 'B="x"\nC=3\n'],
     ["a carriage return needs its escape", "B=2\n", "x\ry", 'B="x\\ry"\n'],
     ["CRLF in a value", "B=2\n", "x\r\ny", 'B="x\\r\ny"\n'],
