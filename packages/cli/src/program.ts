@@ -1,6 +1,6 @@
 // Every command line vsync understands. A command's module is loaded only when it runs.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Context, Flags, Said } from "./context.ts";
 
 /** Runs a command and gives what it returned and what there is to say about it; null: it has had its say. */
@@ -33,6 +33,9 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareRuntimeToken(program, execute);
   declarePassphrase(program, execute);
   declareRotation(program, execute);
+  declareProfile(program, execute);
+  declareShare(program, execute);
+  declareHelp(program, execute);
   return program;
 }
 
@@ -322,6 +325,124 @@ function declareRotation(program: Command, execute: Execute): void {
         );
         const result = await rotatePassphrase(context, { env, ...options });
         return { result, said: describeRotatePassphrase(result) };
+      }),
+    );
+}
+
+function declareShare(program: Command, execute: Execute): void {
+  const group = program
+    .command("share")
+    .description("hand an environment to a teammate: its config and its key");
+  for (const [parent, hidden] of [
+    [group, false],
+    [program, true],
+  ] as const) {
+    audited(parent.command("export <env>", { hidden }))
+      .description("write an encrypted share file and show its passphrase once")
+      .option("--out <file>", "the file (default: <repository>-<env>.share)")
+      .option("--passphrase-file <path>", "a passphrase of your own for it, - for stdin (default: six words)")
+      .option("--access-key <id>", "the teammate's own store key, instead of yours")
+      .option("--secret-key-file <path>", "file with that key's secret, - for stdin")
+      .action((env: string, options) =>
+        execute(async (context) => {
+          const { shareExport, describeShareExport } = await import("./commands/share-export.ts");
+          const result = await shareExport(context, { env, ...options });
+          return { result, said: describeShareExport(result) };
+        }),
+      );
+    audited(parent.command("import <file>", { hidden }))
+      .description("set up an environment from a share file")
+      .option("--passphrase-file <path>", "the share's passphrase, - for stdin (or VSYNC_SHARE_PASSPHRASE)")
+      .option("--overwrite", "replace another vault of that name on this machine")
+      .action((file: string, options) =>
+        execute(async (context) => {
+          const { shareImport, describeShareImport } = await import("./commands/share-import.ts");
+          const result = await shareImport(context, { file, ...options });
+          return { result, said: describeShareImport(result) };
+        }),
+      );
+  }
+}
+
+function declareHelp(program: Command, execute: Execute): void {
+  program
+    .command("docs [topic]")
+    .description("how to set up a bucket at this provider: aws, r2, b2, gcs, minio, ceph, folder")
+    .action((topic: string | undefined) =>
+      execute(async () => {
+        const { docs, describeDocs } = await import("./commands/docs.ts");
+        const result = await docs(topic === undefined ? {} : { topic });
+        return { result, said: describeDocs(result) };
+      }),
+    );
+  program
+    .command("completion")
+    .description("print a script that completes commands, options and names in your shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish", "pwsh"]))
+    .action((shell: "bash" | "zsh" | "fish" | "pwsh") =>
+      execute(async () => {
+        const { completion, describeCompletion } = await import("./commands/completion.ts");
+        const result = await completion({ shell });
+        return { result, said: describeCompletion(result) };
+      }),
+    );
+  program.command("__complete [words...]", { hidden: true }).action((words: string[]) =>
+    execute(async ({ host }) => {
+      const { complete } = await import("./completion.ts");
+      const found = complete(program, host, words);
+      return { result: { candidates: found }, said: found.length === 0 ? {} : { out: found.join("\n") } };
+    }),
+  );
+}
+
+function declareProfile(program: Command, execute: Execute): void {
+  const group = program.command("profile").description("named store credentials, for init --profile");
+  group
+    .command("add <name>")
+    .description("keep endpoint, bucket and credentials under a name")
+    .option("--endpoint <url>", "https://..., http://... or file:///folder")
+    .option("--bucket <name>", "the bucket")
+    .option("--region <name>", "the bucket's region (or AWS_REGION; default us-east-1)")
+    .option("--prefix <path>", "where in the bucket; <env>/ is added (default: the repository's name)")
+    .option("--access-key <id>", "access key id (or AWS_ACCESS_KEY_ID)")
+    .option("--secret-key-file <path>", "file with the secret key, - for stdin (or AWS_SECRET_ACCESS_KEY)")
+    .option("--overwrite", "replace a profile of that name")
+    .action((name: string, options) =>
+      execute(async (context) => {
+        const { profileAdd, describeProfileAdd } = await import("./commands/profile.ts");
+        const result = await profileAdd(context, { name, ...options });
+        return { result, said: describeProfileAdd(result) };
+      }),
+    );
+  group
+    .command("list")
+    .description("the profiles of this machine, and which environments came from them")
+    .action(() =>
+      execute(async (context) => {
+        const { profileList, describeProfileList } = await import("./commands/profile.ts");
+        const result = profileList(context);
+        return { result, said: describeProfileList(result) };
+      }),
+    );
+  group
+    .command("show <name>")
+    .description("one profile, its secret masked")
+    .option("--reveal", "show the secret too, on a terminal and after a question")
+    .action((name: string, options) =>
+      execute(async (context) => {
+        const { profileShow, describeProfileShow } = await import("./commands/profile.ts");
+        const result = await profileShow(context, { name, ...options });
+        return { result, said: describeProfileShow(result) };
+      }),
+    );
+  group
+    .command("remove <name>")
+    .description("forget a profile; environments that came from it keep their own credentials")
+    .action((name: string) =>
+      execute(async (context) => {
+        const { profileRemove, describeProfileRemove } = await import("./commands/profile.ts");
+        const result = await profileRemove(context, { name });
+        return { result, said: describeProfileRemove(result) };
       }),
     );
 }

@@ -37,31 +37,33 @@ export async function chooseLocation(
   before: Location | null,
 ): Promise<Location> {
   const profile = flags.profile === undefined ? null : requireProfile(context, flags.profile);
-  const known = profile ?? before;
-  const endpoint = (flags.endpoint ?? known?.endpoint ?? (await askEndpoint(context))).replace(
-    /(?<=[^/])\/+$/,
-    "",
-  );
-  const bucket = flags.bucket ?? known?.bucket ?? (await answer(context, "Bucket", "--bucket <name>"));
   const basePrefix = flags.prefix ?? profile?.prefix;
   const prefix =
     basePrefix === undefined && before !== null
       ? before.prefix
       : environmentPrefix(basePrefix ?? names.repo, names.env);
-  checkLocation({ endpoint, bucket, prefix });
+  const bucket = await chooseBucket(context, { ...flags, prefix }, profile ?? before);
+  const initProfile = flags.profile ?? before?.initProfile;
+  return { ...bucket, prefix, ...(initProfile !== undefined && { initProfile }) };
+}
+
+/** The bucket and what opens it, without a place in it: a flag, then `known`, a variable, a question. */
+export async function chooseBucket(
+  context: Context,
+  flags: Omit<LocationFlags, "profile">,
+  known: Omit<Location, "prefix"> | null,
+): Promise<Omit<Location, "prefix" | "initProfile">> {
+  const endpoint = (flags.endpoint ?? known?.endpoint ?? (await askEndpoint(context))).replace(
+    /(?<=[^/])\/+$/,
+    "",
+  );
+  const bucket = flags.bucket ?? known?.bucket ?? (await answer(context, "Bucket", "--bucket <name>"));
+  checkLocation({ endpoint, bucket, prefix: flags.prefix ?? "" });
   const region = flags.region ?? known?.region ?? defaultRegion(context, endpoint);
   const credentials = endpoint.startsWith("file:")
     ? NO_CREDENTIALS
     : await chooseCredentials(context, flags, known);
-  const initProfile = flags.profile ?? before?.initProfile;
-  return {
-    endpoint,
-    region,
-    bucket,
-    ...credentials,
-    prefix,
-    ...(initProfile !== undefined && { initProfile }),
-  };
+  return { endpoint, region, bucket, ...credentials };
 }
 
 /** The location in a config. */
