@@ -10,5 +10,7 @@ export default defineConfig({
   fixedExtension: false,
   dts: false,
   deps: { alwaysBundle: [/.*/], neverBundle: ["@napi-rs/keyring"], onlyBundle: false },
+  // For `vsync docs`, offline.
+  copy: [{ from: "../../docs/providers/*.md", to: "dist/docs" }],
   plugins: [bundledLicences()],
 });

@@ -3,8 +3,7 @@
 
 import { encodeConfigBlob } from "@vsync/envelope";
 import { openStore, type StoreLocation } from "@vsync/store";
-import { CliError } from "../cli-error.ts";
-import { readSecretInput } from "../config/secret-input.ts";
+import { type OwnCredentialsFlags, readOwnCredentials } from "../config/own-credentials.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository } from "../identity/repository.ts";
 import {
@@ -21,10 +20,9 @@ import { runtimeConfig } from "../vault/runtime-config.ts";
 
 export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
 
-export interface RuntimeTokenInput extends AuditInput {
+/** The credentials are the application's own; without them the token carries those of this machine. */
+export interface RuntimeTokenInput extends AuditInput, OwnCredentialsFlags {
   readonly env: string;
-  readonly accessKey?: string;
-  readonly secretKeyFile?: string;
   /** False: for work offline. */
   readonly validate?: boolean;
   readonly format?: TokenFormat;
@@ -40,14 +38,9 @@ export interface RuntimeTokenResult {
   readonly text: string;
 }
 
-interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
-
 export async function runtimeToken(context: Context, input: RuntimeTokenInput): Promise<RuntimeTokenResult> {
   const { env, format } = input;
-  const own = await readCredentials(context, input);
+  const own = await readOwnCredentials(context, input);
   const { name: repo } = findRepository(context.host, context.flags.repo);
   return await withEnvironment(context, env, async (environment) => {
     const credentials = own ?? environment.config.s3;
@@ -64,34 +57,6 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
 
 export function describeRuntimeToken({ text }: RuntimeTokenResult): Said {
   return { out: text };
-}
-
-/** Credentials for the application alone, or null: it gets those of this machine. */
-async function readCredentials(
-  context: Context,
-  { accessKey, secretKeyFile }: RuntimeTokenInput,
-): Promise<Credentials | null> {
-  if (accessKey === undefined && secretKeyFile === undefined) return null;
-  if (accessKey === undefined) {
-    throw new CliError("USAGE", "--secret-key-file needs the key's id", "add --access-key <id>");
-  }
-  if (secretKeyFile !== undefined) {
-    return {
-      accessKeyId: accessKey,
-      secretAccessKey: await readSecretInput(context, secretKeyFile, "--secret-key-file"),
-    };
-  }
-  if (context.terminal.interactive) {
-    return {
-      accessKeyId: accessKey,
-      secretAccessKey: await context.terminal.askSecret(`Secret key of ${accessKey}`),
-    };
-  }
-  throw new CliError(
-    "USAGE",
-    "--access-key needs the key's secret",
-    "add --secret-key-file <path>, or - for standard input",
-  );
 }
 
 async function tryCredentials({ host }: Context, location: StoreLocation, prefix: string): Promise<void> {
