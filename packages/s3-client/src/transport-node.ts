@@ -32,7 +32,7 @@ export async function openTransport(endpoint: URL, fetch?: typeof globalThis.fet
       const options = { ...connection, method, path, headers: { ...headers, host: endpoint.host }, signal };
       const outgoing = http.request(options);
       outgoing.on("response", (incoming) => {
-        readAnswer(incoming, method, maxBytes).then(resolve, (error) => reject(connectionFailed(error)));
+        readAnswer(incoming, maxBytes).then(resolve, (error) => reject(connectionFailed(error)));
       });
       // Without a listener such a request would never come to an end.
       outgoing.on("upgrade", (_incoming, socket) => {
@@ -51,19 +51,14 @@ export async function openFolder(config: VaultConfig): Promise<Bucket> {
   return (await import("./folder-node.ts")).openFolder(config);
 }
 
-async function readAnswer(
-  incoming: IncomingMessage,
-  method: S3Request["method"],
-  maxBytes: number,
-): Promise<S3Answer> {
+async function readAnswer(incoming: IncomingMessage, maxBytes: number): Promise<S3Answer> {
   const status = incoming.statusCode ?? 0;
   const headers = new Map<string, string>();
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (typeof value === "string") headers.set(name, value);
   }
-  const declared = method === "HEAD" ? null : declaredLength(headers.get("content-length"));
+  const declared = declaredLength(headers.get("content-length"));
   const body = await collectBody(incoming, declared, bodyLimit(status, maxBytes));
-  if (body === null) incoming.destroy();
   return { status, headers, body, filtered: false };
 }
 

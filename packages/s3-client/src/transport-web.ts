@@ -25,7 +25,7 @@ export async function openTransport(
     }
     try {
       const response = await fetch(url.href, { method, headers, signal, redirect: "manual", ...uncached() });
-      return await readAnswer(response, method, maxBytes);
+      return await readAnswer(response, maxBytes);
     } catch (error) {
       throw connectionFailed(error);
     }
@@ -40,16 +40,15 @@ export async function openFolder(_config: VaultConfig): Promise<Bucket> {
   );
 }
 
-async function readAnswer(response: Response, method: "GET" | "HEAD", maxBytes: number): Promise<S3Answer> {
+async function readAnswer(response: Response, maxBytes: number): Promise<S3Answer> {
   const headers = new Map<string, string>();
   response.headers.forEach((value, name) => {
     headers.set(name.toLowerCase(), value);
   });
   // What `fetch` has decoded has another length than was sent.
-  const exact = method === "GET" && !headers.has("content-encoding");
-  const declared = exact ? declaredLength(headers.get("content-length")) : null;
+  const decoded = headers.has("content-encoding");
+  const declared = decoded ? null : declaredLength(headers.get("content-length"));
   const body = await collectBody(chunksOf(response), declared, bodyLimit(response.status, maxBytes));
-  if (body === null) await response.body?.cancel();
   return { status: response.status, headers, body, filtered: response.type === "cors" };
 }
 

@@ -19,7 +19,7 @@ export interface S3Answer {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
-  /** null: longer than it may be, so that it was not read. */
+  /** null: longer than it may be, so that it was not read (which ends the operation, and that the connection). */
   readonly body: Uint8Array | null;
   /** A browser has left out the headers that the bucket's CORS rules do not expose. */
   readonly filtered: boolean;
