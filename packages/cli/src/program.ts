@@ -2,6 +2,7 @@
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Context, Flags, Said } from "./context.ts";
+import type { Target } from "./fanout/platform.ts";
 
 /** Runs a command and gives what it returned and what there is to say about it; null: it has had its say. */
 export type Act = (context: Context) => Promise<{ result: unknown; said: Said | null; status?: number }>;
@@ -35,6 +36,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareRotation(program, execute);
   declareProfile(program, execute);
   declareShare(program, execute);
+  declareSync(program, execute);
   declareHelp(program, execute);
   return program;
 }
@@ -109,7 +111,7 @@ function declarePull(program: Command, execute: Execute): void {
   audited(program.command("pull <env>").description("bring the bucket's vault into the vault folder"))
     .option("--force", "discard local edits")
     .option("--backup", "keep local edits, encrypted, before they are replaced")
-    .option("--version <timestamp>", "an older version: YYYYMMDD-HHmmss")
+    .option("--version <timestamp>", "an older version: YYYYMMDD-HHmmss, or previous")
     .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
     .option("--accept-rollback", "go on although the bucket is older than what was seen before")
     .action((env: string, options) =>
@@ -197,7 +199,7 @@ function declareDiff(program: Command, execute: Execute): void {
     .command("diff <env>")
     .description("names that differ between the vault folder and what was last synced")
     .option("--remote", "compare with the bucket's current version")
-    .option("--version <timestamp>", "compare with this version of the bucket")
+    .option("--version <timestamp>", "compare with this version of the bucket: YYYYMMDD-HHmmss, or previous")
     .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
     .option("--reveal", "show values: a unified diff of each text file")
     .action((env: string, options) =>
@@ -224,7 +226,7 @@ function declareHistory(program: Command, execute: Execute): void {
       }),
     );
   audited(program.command("restore <env> <version>"))
-    .description("publish an old version as the newest one; history keeps all")
+    .description("publish an old version (YYYYMMDD-HHmmss, or previous) as the newest one; history keeps all")
     .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
     .option("--accept-rollback", "go on although the bucket is older than what was seen before")
     .action((env: string, version: string, options) =>
@@ -447,12 +449,51 @@ function declareProfile(program: Command, execute: Execute): void {
     );
 }
 
+function declareSync(program: Command, execute: Execute): void {
+  const underscores = new Option("--azure-underscores <how>", "azure: writes DATABASE_URL as DATABASE-URL");
+  const target = new Argument("<target>", "the platform").choices(["gh", "gcp", "aws", "azure", "vault"]);
+  audited(program.command("sync <env>").addArgument(target))
+    .description("send the values to where a platform keeps its secrets, through its own command")
+    .option(
+      "--inline-file-suffix <end>",
+      "values of names that end so name files: send their content",
+      add,
+      [],
+    )
+    .option("--exclude-property <name>", "leave this value out; may be given several times", add)
+    .option("--prune", "remove what vsync put there and the vault has no more")
+    .option("--gh-repo <owner/name>", "gh: the repository")
+    .option("--gh-environment <name>", "gh: its environment (default: secrets of the whole repository)")
+    .option("--gcp-project <id>", "gcp: the project")
+    .option("--gcp-locations <names>", "gcp: where new secrets are kept, with commas (default: automatic)")
+    .option("--aws-region <name>", "aws: the region (or AWS_REGION)")
+    .option("--aws-profile <name>", "aws: the profile of the aws command")
+    .option("--aws-prefix <text>", "aws: what names begin with, such as prod/")
+    .option("--azure-vault <name>", "azure: the key vault")
+    .addOption(underscores.choices(["hyphens"]))
+    .option("--vault-address <url>", "vault: the server (or VAULT_ADDR)")
+    .option("--vault-namespace <path>", "vault: the namespace (or VAULT_NAMESPACE)")
+    .option("--vault-mount <path>", "vault: the mount of a key-value store, version 2")
+    .option("--vault-path <path>", "vault: the secret that gets all values")
+    .action((env: string, target: Target, options) =>
+      execute(async (context) => {
+        const { sync, describeSync } = await import("./commands/sync.ts");
+        const result = await sync(context, { env, target, ...options });
+        return { result, said: describeSync(result) };
+      }),
+    );
+}
+
 /** The options of every command that leaves a row in the audit log. */
 function audited(command: Command): Command {
   return command
     .option("--note <text>", "a note for the audit log")
     .option("--meta <key=value>", "more for the audit log; may be given several times", addPair, {})
     .option("--no-audit", "leave no row in the audit log");
+}
+
+function add(item: string, items: readonly string[] | undefined): string[] {
+  return [...(items ?? []), item];
 }
 
 function addPair(pair: string, pairs: Readonly<Record<string, string>>): Record<string, string> {

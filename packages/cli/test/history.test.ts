@@ -85,12 +85,27 @@ test("restore publishes an old version as the newest, and leaves the folder to p
   expect(await pull(place.context(), { env })).toMatchObject({ generation: 3, updated: true });
   expect(await value(place)).toBe("one");
   expect((await versions(place.context(), { env })).versions).toHaveLength(3);
+  await expect(restore(place.context(), { env, version: "yesterday" })).rejects.toMatchObject({
+    code: "USAGE",
+  });
+  expect(await restore(place.context(), { env, version: "previous" })).toMatchObject({
+    changed: [".env.demo"],
+  });
   const { timestamp } = (await versions(place.context(), { env })).versions[0]!;
   await expect(restore(place.context(), { env, version: timestamp })).rejects.toMatchObject({
     code: "INPUT",
   });
   await expect(restore(place.context(), { env, version: "20200101-000000" })).rejects.toMatchObject({
     code: "INPUT",
+  });
+});
+
+test("there is nothing before the first version", async () => {
+  const place = await publishValues("one");
+  const back = restore(place.context(), { env, version: "previous" });
+  await expect(back).rejects.toMatchObject({
+    code: "INPUT",
+    message: expect.stringContaining("it is the first one"),
   });
 });
 

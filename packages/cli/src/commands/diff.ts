@@ -95,18 +95,21 @@ async function lastSynced(context: Context, located: Located): Promise<Compared>
 }
 
 async function fromBucket(context: Context, input: DiffInput): Promise<Compared> {
-  const { env, version } = input;
-  const [{ withEnvironment, readStanding }, { fetchVersion }, { fetchOlderVersion }] = await Promise.all([
-    import("../vault/environment.ts"),
-    import("../vault/remote.ts"),
-    import("../vault/older-version.ts"),
-  ]);
+  const { env } = input;
+  const [{ withEnvironment, readStanding }, { fetchVersion }, { fetchOlderVersion }, { findVersion }] =
+    await Promise.all([
+      import("../vault/environment.ts"),
+      import("../vault/remote.ts"),
+      import("../vault/older-version.ts"),
+      import("../vault/history.ts"),
+    ]);
   const oldPassphrase = await readOldPassphrase(context, input);
   return await withEnvironment(context, env, async (environment) => {
     const { current } = await readStanding(environment);
     if (current === null) return { version: null, files: new Map() };
     const { remote, config } = environment;
-    if (version === undefined || version === current.timestamp) {
+    const version = await findVersion(remote, current, input.version ?? current.timestamp);
+    if (version === current.timestamp) {
       return { version: current.timestamp, files: (await fetchVersion(remote, current)).files };
     }
     return {

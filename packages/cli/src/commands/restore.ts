@@ -12,12 +12,14 @@ import {
   readStanding,
   withEnvironment,
 } from "../vault/environment.ts";
+import { findVersion } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
 import { publish } from "../vault/publish.ts";
 import { fetchIfSound } from "../vault/remote.ts";
 
 export interface RestoreInput extends AuditInput {
   readonly env: string;
+  /** A timestamp, or `previous`: the one before the current version. */
   readonly version: string;
   /** A path, or - for standard input. */
   readonly oldPassphraseFile?: string;
@@ -63,14 +65,14 @@ async function restoreVersion(
   oldPassphrase: string | null,
   dryRun: boolean,
 ): Promise<RestoreResult> {
-  const { env, version } = input;
+  const { env } = input;
   const { remote, local, config, terminal } = environment;
-  const audit = auditIntent(environment, "restore", { ...input, meta: { ...input.meta, restored: version } });
-  terminal.step(1, STEPS, `fetching version ${version}`);
   const { current } = await readStanding(environment, input.acceptRollback);
   if (current === null) {
     throw new CliError("NOT_CONFIGURED", `${env} has no version to go back from`, `vsync push ${env}`);
   }
+  const version = await findVersion(remote, current, input.version);
+  const audit = auditIntent(environment, "restore", { ...input, meta: { ...input.meta, restored: version } });
   if (version === current.timestamp) {
     throw new CliError(
       "INPUT",
@@ -78,6 +80,7 @@ async function restoreVersion(
       `vsync versions ${env}   lists the others`,
     );
   }
+  terminal.step(1, STEPS, `fetching version ${version}`);
   const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase);
   const changes = compareVaults((await fetchIfSound(remote, current)) ?? new Map(), files);
   const described = { env, restored: version, ...changes };

@@ -5,8 +5,10 @@ import { CliError } from "../cli-error.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
 import { visible } from "../terminal.ts";
+import { PREVIOUS } from "../vault/history.ts";
 
 export interface OlderVersionInput {
+  /** A timestamp, or `previous`. */
   readonly version?: string;
   /** A path, or - for standard input. */
   readonly oldPassphraseFile?: string;
@@ -17,8 +19,8 @@ export async function readOldPassphrase(
   context: Context,
   { version, oldPassphraseFile }: OlderVersionInput,
 ): Promise<string | null> {
-  if (version !== undefined && parseTimestamp(version) === null) {
-    const message = `--version ${visible(version)} is no version: they look like 20260131-235959`;
+  if (version !== undefined && version !== PREVIOUS && parseTimestamp(version) === null) {
+    const message = `--version ${visible(version)} is no version: they look like 20260131-235959 (or: ${PREVIOUS})`;
     throw new CliError("USAGE", message, "vsync versions <env>   lists those there are");
   }
   if (oldPassphraseFile === undefined) return null;

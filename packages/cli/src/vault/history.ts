@@ -2,6 +2,7 @@
 // Bundle metadata is not authenticated: what is listed here is for people, and for finding a bundle that is then opened.
 
 import { parseTimestamp, readGeneration } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
 import { bundleKey, type CurrentVersion, type Remote } from "./remote.ts";
 
 export interface Version {
@@ -11,6 +12,24 @@ export interface Version {
   readonly size: number;
   /** ISO 8601, by the server's clock; null when the store does not say. */
   readonly storedAt: string | null;
+}
+
+/** What a person may say for the version before the current one. */
+export const PREVIOUS = "previous";
+
+/** The version that a person named: a timestamp as it is, or `previous` looked up. */
+export async function findVersion(remote: Remote, current: CurrentVersion, named: string): Promise<string> {
+  if (named !== PREVIOUS) return named;
+  const history = walkHistory(remote, current);
+  await history.next();
+  const { value, done } = await history.next();
+  if (!done) return value.timestamp;
+  const why = value === null ? "it is the first one" : value;
+  throw new CliError(
+    "INPUT",
+    `there is no version before the current one of ${remote.env}: ${why}`,
+    `vsync versions ${remote.env}`,
+  );
 }
 
 /**

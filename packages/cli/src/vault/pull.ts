@@ -13,6 +13,7 @@ import {
 } from "./changes.ts";
 import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
 import { replaceFolder } from "./folder-swap.ts";
+import { findVersion } from "./history.ts";
 import { loadBase, saveBackup } from "./kept-bundles.ts";
 import { type Ledger, loadLedger, type Synced, saveLedger } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
@@ -62,7 +63,7 @@ export async function pullVault(
   const { ledger, current } = await readStanding(environment, input.acceptRollback);
   if (current === null) throw nothingThere(environment, ledger);
   const synced = syncedHere(ledger, listing, vaultFolder);
-  const wanted = input.version ?? current.timestamp;
+  const wanted = await findVersion(remote, current, input.version ?? current.timestamp);
   if (listing !== null && synced?.timestamp === wanted && isProvenUnchanged(listing, synced)) {
     const { timestamp, generation } = synced;
     return { env, updated: false, generation, timestamp, ...sizeOf(listing), ...NO_CHANGES, backup: null };
