@@ -34,6 +34,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareRuntimeToken(program, execute);
   declarePassphrase(program, execute);
   declareRotation(program, execute);
+  declareStatus(program, execute);
   declareProfile(program, execute);
   declareShare(program, execute);
   declareSync(program, execute);
@@ -395,6 +396,21 @@ function declareHelp(program: Command, execute: Execute): void {
       return { result: { candidates: found }, said: found.length === 0 ? {} : { out: found.join("\n") } };
     }),
   );
+}
+
+function declareStatus(program: Command, execute: Execute): void {
+  program
+    .command("status")
+    .description("am I in step with the team, and is anything broken? Changes nothing")
+    .option("--remote", "ask the bucket too")
+    .option("--all", "every repository on this machine")
+    .action((options) =>
+      execute(async (context) => {
+        const { status, describeStatus } = await import("./commands/status.ts");
+        const result = await status(context, options);
+        return { result, said: describeStatus(result, context.host.now()) };
+      }),
+    );
 }
 
 function declareProfile(program: Command, execute: Execute): void {

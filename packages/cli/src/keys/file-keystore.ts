@@ -1,5 +1,6 @@
 // Passphrases as private files, for machines without a keychain and only when VSYNC_KEYSTORE=file:<folder> says so.
 
+import { readdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { CliError } from "../cli-error.ts";
 import {
@@ -27,6 +28,10 @@ export function openFileKeystore(host: Host, setting: string): Keystore {
       removePrivateFile(fileOf(account));
       return there;
     },
+    list: async () =>
+      readNames(folder)
+        .flatMap((name) => accountOf(name) ?? [])
+        .sort(),
   };
 }
 
@@ -40,4 +45,23 @@ function folderOf(host: Host, setting: string): string {
     `VSYNC_KEYSTORE is "${setting}"; it takes file:<absolute folder>`,
     `VSYNC_KEYSTORE=file:${join(host.homedir, ".vsync-keys")}, or unset it to use the keychain`,
   );
+}
+
+function readNames(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+// Other files in that folder, temporary ones for instance, are no accounts: those have a slash.
+function accountOf(name: string): string | null {
+  try {
+    const account = decodeURIComponent(name);
+    return account.includes("/") ? account : null;
+  } catch {
+    return null;
+  }
 }

@@ -15,19 +15,27 @@ const PATIENCE_MS = 50_000;
 
 export function openKeychain(host: Host): Keystore {
   const description = NAMES[host.platform] ?? "the keychain";
-  const use = async <T>(account: string, action: (entry: Entry) => Promise<T>): Promise<T> => {
+  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
-      return await soon(action(openEntry(host, account)));
+      return await soon(question());
     } catch (error) {
       throw keychainError(host, description, error);
     }
   };
+  const use = <T>(account: string, action: (entry: Entry) => Promise<T>): Promise<T> =>
+    ask(() => action(openEntry(host, account)));
   return {
     kind: "keychain",
     description,
     get: (account) => use(account, (entry) => entry.getPassword()),
     set: (account, secret) => use(account, (entry) => entry.setPassword(secret)),
     delete: (account) => use(account, (entry) => entry.deleteCredential()),
+    // It hands out the passwords too; only the names are kept.
+    list: () =>
+      ask(async () => {
+        const found = await loadKeyring().findCredentialsAsync(SERVICE);
+        return found.map(({ account }) => account).sort();
+      }),
   };
 }
 
@@ -38,11 +46,15 @@ const NAMES: Partial<Record<NodeJS.Platform, string>> = {
 };
 
 function openEntry(host: Host, account: string): Entry {
-  // Native, and needed by few runs: loaded here and not at start.
-  const { AsyncEntry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
+  const { AsyncEntry } = loadKeyring();
   // The Secret Service by name: left to itself the library may take the kernel keyring, which a reboot empties.
   const options = host.platform === "linux" ? { linux: { store: "secret-service" as const } } : undefined;
   return new AsyncEntry(SERVICE, account, options);
+}
+
+// Native, and needed by few runs: loaded here and not at start.
+function loadKeyring(): Keyring {
+  return createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
 }
 
 async function soon<T>(answer: Promise<T>): Promise<T> {

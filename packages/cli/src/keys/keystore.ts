@@ -11,6 +11,8 @@ export interface Keystore {
   set(account: string, secret: string): Promise<void>;
   /** False when there was none. */
   delete(account: string): Promise<boolean>;
+  /** The accounts that vsync has in it, sorted. */
+  list(): Promise<readonly string[]>;
 }
 
 /** The keystore this run uses. Opening is free; the keychain is first touched by get, set or delete. */

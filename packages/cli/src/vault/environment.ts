@@ -93,7 +93,11 @@ export async function readStanding(
 }
 
 /** What the manifest is held against, from all that this machine knows. */
-export function trustOf({ config }: Environment, ledger: Ledger, acceptRollback = false): Trust {
+export function trustOf(
+  { config }: Pick<Environment, "config">,
+  ledger: Ledger,
+  acceptRollback = false,
+): Trust {
   return {
     sealRequired: ledger.sealed || config.minGen !== undefined,
     highest: ledger.highest,
