@@ -10,10 +10,9 @@ const LONGEST_LINE = 64 * 1024;
 
 /** A stream that passes lines on with every value masked, also where it stands escaped as in JSON. */
 export function createRedactor(values: Iterable<string>): Transform {
-  const needles = findNeedles(values);
+  const needles = findNeedles(values, SHORTEST);
   const overlap = Math.max(0, (needles[0]?.length ?? 1) - 1);
-  const mask = (text: string): string =>
-    needles.reduce((masked, needle) => masked.replaceAll(needle, MASK), text);
+  const mask = (text: string): string => maskNeedles(text, needles);
   const decoder = new TextDecoder();
   let rest = "";
   return new Transform({
@@ -37,13 +36,22 @@ export function createRedactor(values: Iterable<string>): Transform {
   });
 }
 
+/** The text with every value masked that has `shortest` characters or more. */
+export function maskValues(text: string, values: Iterable<string>, shortest: number = SHORTEST): string {
+  return maskNeedles(text, findNeedles(values, shortest));
+}
+
+function maskNeedles(text: string, needles: readonly string[]): string {
+  return needles.reduce((masked, needle) => masked.replaceAll(needle, MASK), text);
+}
+
 /** What to look for, longest first: a value may be part of another one. */
-function findNeedles(values: Iterable<string>): string[] {
+function findNeedles(values: Iterable<string>, shortest: number): string[] {
   const needles = new Set<string>();
   for (const value of values) {
     // Output is judged by lines, so a value of several lines is too.
     for (const line of value.split(/\r?\n/)) {
-      if (line.trim().length < SHORTEST) continue;
+      if (line.trim().length < shortest) continue;
       needles.add(line.trim());
       needles.add(JSON.stringify(line.trim()).slice(1, -1));
     }

@@ -18,6 +18,8 @@ export interface StatePaths {
   readonly base: string;
   /** What pulls replaced. */
   readonly backups: string;
+  /** What was sent to other platforms, and where. */
+  readonly fannedOut: string;
 }
 
 export function statePaths(folder: string): StatePaths {
@@ -31,5 +33,6 @@ export function statePaths(folder: string): StatePaths {
     rotation: join(folder, "rotation.json"),
     base: join(folder, "base.rqe1"),
     backups: join(folder, "backups"),
+    fannedOut: join(folder, "sync.json"),
   };
 }
