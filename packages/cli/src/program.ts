@@ -2,6 +2,7 @@
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Context, Flags, Said } from "./context.ts";
+import { addExamples } from "./examples.ts";
 import type { Target } from "./fanout/platform.ts";
 
 /** Runs a command and gives what it returned and what there is to say about it; null: it has had its say. */
@@ -39,6 +40,7 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declareShare(program, execute);
   declareSync(program, execute);
   declareHelp(program, execute);
+  addExamples(program);
   return program;
 }
 
