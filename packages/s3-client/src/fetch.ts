@@ -55,7 +55,6 @@ export async function fetchVault(
   async function openComing(coming: ComingBundle | null, expected: ExpectedBundle): Promise<VaultFiles> {
     deadline.stage = "fetching the bundle";
     const object = await coming?.object;
-    deadline.signal.throwIfAborted();
     if (object == null) {
       throw new BundleCorruptError(
         `the manifest names bundle ${expected.timestamp}, which is not in the bucket; put it back, or push again with \`vsync push\``,

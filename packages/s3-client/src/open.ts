@@ -46,6 +46,7 @@ async function openVault(options: OpenWithOptions, deadline: Deadline): Promise<
   const { timeoutMs, fetch } = options;
   const defaults = readDefaults(options.defaults ?? {});
   const config = await decodeConfigBlob(options.config);
+  // Once begun it cannot be called off.
   deadline.signal.throwIfAborted();
   // The longest part by far runs in another thread: everything else, loading an HTTP client included, comes after.
   const keys = deriveVaultKeys(options.passphrase, config);

@@ -172,14 +172,14 @@ test("silence at connect: time runs out", async () => {
 });
 
 test("a key derivation longer than the time given", async () => {
-  const slow = { ...vault, config: { ...vault.config, iterations: 2_000_000 } };
+  const slow = { ...vault, config: { ...vault.config, iterations: 8_000_000 } };
   const config = await blob(slow, { endpoint: await folderEndpoint(vault.objects) });
-  const opening = openWith({ config, passphrase: PASSPHRASE, timeoutMs: 100 });
+  const opening = openWith({ config, passphrase: PASSPHRASE, timeoutMs: 1000 });
   await expect(opening).rejects.toMatchObject({
     ...unreachable,
     message: expect.stringContaining("while deriving the key"),
   });
-  expect(await openInChild({ config, timeoutMs: 100 })).toBe("S3UnreachableError");
+  expect(await openInChild({ config, timeoutMs: 1000 })).toBe("S3UnreachableError");
 });
 
 test("an opening that succeeds leaves nothing behind either: the process exits by itself", async () => {
@@ -196,6 +196,22 @@ test("a signal that is aborted already: nothing is begun", async () => {
   const opening = openWith({ config, passphrase: PASSPHRASE, signal: AbortSignal.abort(reason) });
   await expect(opening).rejects.toMatchObject({ ...unreachable, cause: reason });
   expect(server.accepted()).toBe(0);
+});
+
+test("cancelled while the inputs are read: the derivation is not begun", async () => {
+  const { stdout } = await runModule(
+    `import crypto from "node:crypto";
+     import { syncBuiltinESMExports } from "node:module";
+     crypto.pbkdf2 = () => console.log("begun");
+     syncBuiltinESMExports();
+     const { openWith } = await import(${JSON.stringify(reader.node)});
+     const controller = new AbortController();
+     const opening = openWith({ ...JSON.parse(process.env.OPTIONS), signal: controller.signal });
+     controller.abort();
+     await opening.catch((error) => console.log(error.name));`,
+    { env: { OPTIONS: JSON.stringify({ config: await blob(vault), passphrase: PASSPHRASE }) } },
+  );
+  expect(stdout).toBe("S3UnreachableError\n");
 });
 
 test("a signal that outlives the opening is let go of, and no longer means anything to the vault", async () => {
