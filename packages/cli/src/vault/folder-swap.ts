@@ -77,19 +77,18 @@ export function replaceFolder(paths: StatePaths, replacement: Replacement): Sync
   const staging = join(parent, `.vsync-${basename(folder)}-${randomBytes(8).toString("hex")}`);
   let swap: Swap = { folder, staging, synced: null, audit };
   saveSwap(paths, swap);
+  let synced: Synced;
   try {
-    const synced = build(paths, swap, replacement);
+    synced = build(paths, swap, replacement);
     swap = { ...swap, synced };
     saveSwap(paths, swap);
     exchange(swap, before);
-    saveLedger(paths, { ...loadLedger(paths), synced });
-    tidyUp(paths, swap);
-    return synced;
   } catch (error) {
-    if (error instanceof CliError && error.code === "PARTIAL") throw error;
     undo(paths, swap);
     throw error;
   }
+  complete(paths, swap, synced);
+  return synced;
 }
 
 /** Finishes a swap whose new folder is in place, undoes any other. Null when none was under way. */
@@ -101,8 +100,7 @@ export function recoverSwap(paths: StatePaths): RecoveredSwap | null {
     undo(paths, swap);
     return { folder, finished: null };
   }
-  saveLedger(paths, { ...loadLedger(paths), synced });
-  tidyUp(paths, swap);
+  complete(paths, swap, synced);
   return { folder, finished: { synced, audit } };
 }
 
@@ -136,20 +134,17 @@ function exchange({ folder, staging }: Swap, before: Listing | null): void {
   syncDir(dirname(folder));
 }
 
-/** After the ledger says so the swap has happened; nothing from here on can undo it. */
-function tidyUp(paths: StatePaths, { staging }: Swap): void {
+/** The swap has happened; from here on nothing undoes it, and each step can be taken twice. */
+function complete(paths: StatePaths, { staging }: Swap, synced: Synced): void {
   try {
+    saveLedger(paths, { ...loadLedger(paths), synced });
     installBase(paths, paths.incomingBundle);
     rmSync(staging, { recursive: true, force: true });
     removePrivateFile(paths.swap);
   } catch (error) {
-    const message = `the vault folder is replaced, but what it held before could not be removed: ${(error as Error).message}`;
-    throw new CliError(
-      "PARTIAL",
-      message,
-      `look at ${staging}, then run any vsync command on this environment`,
-      { cause: error },
-    );
+    const message = `the vault folder is replaced, but not all is tidied up: ${(error as Error).message}`;
+    const hint = `put that right, then run any vsync command on this environment; until then ${staging} may hold what was there before`;
+    throw new CliError("PARTIAL", message, hint, { cause: error });
   }
 }
 

@@ -1,10 +1,11 @@
 // The process may end before any change on the disk: each file is wholly old or wholly new, and the next command, whichever
 // it is, finishes or undoes the rest. docs/formats.md sections 6 and 9.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
+import { toCliError } from "../../src/cli-error.ts";
 import { loadLedger } from "../../src/vault/ledger.ts";
 import { type DiskStep, watchDisk } from "./disk.ts";
 import { faultyStore } from "./faulty-store.ts";
@@ -100,6 +101,14 @@ async function backups(bob: Writer): Promise<Record<string, string>[]> {
       );
     }),
   );
+}
+
+/** Bob is in step with generation 2 and has an edit to publish. */
+async function makeEdited(): Promise<World> {
+  const world = await makeWorld();
+  await world.bob.pull();
+  world.bob.edit({ ".env.demo": "A=3\n" });
+  return world;
 }
 
 describe("a pull that is killed", () => {
@@ -243,6 +252,18 @@ describe("a recovery that is killed", () => {
     },
   );
 
+  it("goes on where an earlier one had removed some of what was replaced", async () => {
+    const world = await makeWorld();
+    const removal = (await stepsOf(world.bob, pull)).find(({ operation }) => operation === "rm")!;
+    const half = await makeWorld();
+    await runUntil(removal.index, half, pull);
+    const [staging] = readdirSync(half.bob.folder).filter((name) => name.startsWith(".vsync-"));
+    rmSync(join(half.bob.folder, staging!, "old", ".env.demo"));
+    await half.bob.recover();
+    expect(half.bob.vault()).toEqual(NEW);
+    expectTidy(half.bob);
+  });
+
   it("does not take away a folder that somebody made in the meantime", async () => {
     const world = await makeWorld();
     const { bob } = world;
@@ -259,12 +280,6 @@ describe("a recovery that is killed", () => {
 
 describe("a push that is killed", () => {
   it("is in the history or is not, and the next command says which", async () => {
-    const makeEdited = async (): Promise<World> => {
-      const world = await makeWorld();
-      await world.bob.pull();
-      world.bob.edit({ ".env.demo": "A=3\n" });
-      return world;
-    };
     const steps = await killAtEachStep(
       makeEdited,
       (bob) => bob.push(),
@@ -284,5 +299,66 @@ describe("a push that is killed", () => {
       },
     );
     expect(steps).toBeGreaterThan(20);
+  });
+});
+
+/** Fails each change on the disk once, with this error, in a world of its own; the code that the command ends in. */
+async function failEachStep(
+  code: string,
+  makeWorld: () => Promise<World>,
+  command: (bob: Writer) => Promise<unknown>,
+  check: (world: World, answer: string) => Promise<void>,
+): Promise<void> {
+  const steps = await stepsOf((await makeWorld()).bob, command);
+  for (const { index, operation, path } of steps) {
+    const world = await makeWorld();
+    const failure = Object.assign(new Error(`${code}: ${operation} ${path}`), { code, syscall: operation });
+    const answer = await watchDisk(
+      (step) => {
+        if (step.index === index) throw failure;
+      },
+      () =>
+        command(world.bob).then(
+          () => "done",
+          (error: unknown) => toCliError(error).code,
+        ),
+    );
+    await check(world, answer).catch((cause: unknown) => {
+      throw new Error(`${answer} after ${code} at step ${index}: ${operation} ${path}`, { cause });
+    });
+  }
+}
+
+describe.each(["ENOSPC", "EACCES"])("%s at any change on the disk", (code) => {
+  it("leaves a pull undone, or done with something to tidy up", async () => {
+    await failEachStep(
+      code,
+      makeWorld,
+      (bob) => bob.pull(),
+      async ({ bob }, answer) => {
+        expect(["LOCAL_IO", "PARTIAL", "done"]).toContain(answer);
+        expect(bob.vault()).toEqual(answer === "LOCAL_IO" ? OLD : NEW);
+        if (answer === "PARTIAL") await bob.recover();
+        const { synced } = loadLedger(bob.environment.local.paths);
+        expect(synced?.generation).toBe(answer === "LOCAL_IO" ? 1 : 2);
+        expect(await bob.pull()).toMatchObject({ generation: 2 });
+        expect(bob.vault()).toEqual(NEW);
+        expectTidy(bob);
+      },
+    );
+  });
+
+  it("leaves a push unpublished, or published with something to note down", async () => {
+    await failEachStep(
+      code,
+      makeEdited,
+      (bob) => bob.push(),
+      async ({ store, bob }, answer) => {
+        expect(["LOCAL_IO", "PARTIAL", "done"]).toContain(answer);
+        expect(await readHistory(store)).toHaveLength(answer === "LOCAL_IO" ? 2 : 3);
+        expect(await bob.push()).toMatchObject({ published: answer === "LOCAL_IO", generation: 3 });
+        expectTidy(bob);
+      },
+    );
   });
 });

@@ -23,10 +23,10 @@ import {
 } from "@vsync/envelope";
 import type { ObjectStore } from "@vsync/store";
 import { onTestFinished } from "vitest";
-import { type Actor, appendAudit } from "../../src/audit/append.ts";
+import type { Actor } from "../../src/audit/append.ts";
+import { rowWriter } from "../../src/audit/write-row.ts";
 import type { EnvConfig } from "../../src/config/env-config.ts";
 import type { Environment } from "../../src/vault/environment.ts";
-import { loadLedger, saveLedger } from "../../src/vault/ledger.ts";
 import { type PullInput, type PullResult, pullVault } from "../../src/vault/pull.ts";
 import { type PushInput, type PushResult, pushVault } from "../../src/vault/push.ts";
 import { recoverEarlierWork } from "../../src/vault/recover.ts";
@@ -104,13 +104,12 @@ export function makeWriter(options: WriterOptions, folder: string = temporaryFol
       note: (text) => void notes.push(text),
       warn: (text) => void warnings.push(text),
     },
-    async writeAuditRow({ action, meta }, { timestamp, generation }, mayBeThere) {
-      const event = { action, meta, versionTimestamp: timestamp, generation };
-      const settings = { now: () => clock.nowMs, pause: async () => undefined, mayBeThere };
-      const { chain, warnings: more } = await appendAudit(remote, event, actor, settings);
-      warnings.push(...more);
-      if (chain !== null) saveLedger(paths, { ...loadLedger(paths), auditChain: chain });
-    },
+    writeAuditRow: rowWriter(remote, paths, {
+      actor: () => actor,
+      now: () => clock.nowMs,
+      pause: async () => undefined,
+      warn: (text) => void warnings.push(text),
+    }),
   };
   const settled = async <T>(work: () => Promise<T>): Promise<T> => {
     await recoverEarlierWork(environment);
