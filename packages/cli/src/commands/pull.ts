@@ -2,8 +2,7 @@
 
 import type { Context, Said } from "../context.ts";
 import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
-import { formatSize } from "../terminal.ts";
-import { countChanges, formatChanges } from "../vault/changes.ts";
+import { countChanges, formatChanges, formatFiles } from "../vault/changes.ts";
 import { withEnvironment } from "../vault/environment.ts";
 import { type PullResult, pullVault, type PullInput as VaultPullInput } from "../vault/pull.ts";
 
@@ -23,7 +22,7 @@ export function describePull(result: PullResult): Said {
   if (!updated && count === 0) return { notes: [`${env} is at ${at} already`] };
   const what = formatChanges(result);
   if (!updated) return { notes: [`would bring ${env} to ${at}: ${what}`] };
-  const notes = [`${env} is at ${at}: ${files} files, ${formatSize(bytes)}`, what];
+  const notes = [`${env} is at ${at}: ${formatFiles(files, bytes)}`, what];
   if (backup !== null) notes.push(`what was there before is kept, encrypted, in ${backup}`);
   return { notes };
 }

@@ -1,8 +1,7 @@
 // `vsync push <env>`: publishes the vault folder.
 
 import type { Context, Said } from "../context.ts";
-import { formatSize } from "../terminal.ts";
-import { countChanges, formatChanges } from "../vault/changes.ts";
+import { countChanges, formatChanges, formatFiles } from "../vault/changes.ts";
 import { withEnvironment } from "../vault/environment.ts";
 import { type PushInput, type PushResult, pushVault } from "../vault/push.ts";
 
@@ -23,7 +22,7 @@ export function describePush(result: PushResult): Said {
   const what = count === 0 ? "no file differs" : formatChanges(result);
   if (!published) return { notes: [`would publish ${env} as generation ${generation + 1}: ${what}`] };
   const notes = [
-    `published ${env} as generation ${generation} (${timestamp}): ${files} files, ${formatSize(bytes)}`,
+    `published ${env} as generation ${generation} (${timestamp}): ${formatFiles(files, bytes)}`,
     what,
   ];
   if (superseded) notes.push(`somebody has published on top of it since: vsync pull ${env}`);

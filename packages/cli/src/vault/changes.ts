@@ -1,6 +1,7 @@
 // What is different between two states of a vault, by content; and when a look at the files' stats is enough to tell.
 
 import type { VaultFile, VaultFiles } from "@vsync/envelope";
+import { formatSize } from "../terminal.ts";
 import type { Synced } from "./ledger.ts";
 import { isSameStat, type Listing } from "./vault-folder.ts";
 
@@ -52,6 +53,11 @@ export function formatChanges({ added, changed, removed }: Changes, limit = 10):
   ];
   const rest = lines.length - limit;
   return rest > 0 ? `${lines.slice(0, limit).join(", ")} and ${rest} more` : lines.join(", ");
+}
+
+/** For messages: `14 files, 36 KiB`. */
+export function formatFiles(files: number, bytes: number): string {
+  return `${files} ${files === 1 ? "file" : "files"}, ${formatSize(bytes)}`;
 }
 
 /** The edits since `base` that would be lost if `incoming` took the place of `local`. */

@@ -2,7 +2,7 @@
 // unfinished settled first.
 
 import { existsSync } from "node:fs";
-import { deriveKeys, toHex, wipe } from "@vsync/envelope";
+import { deriveKeys, parseTimestamp, toHex, wipe } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { auditRowWriter, type WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
@@ -89,6 +89,12 @@ export async function readStanding(
   const ledger = loadLedger(local.paths);
   const current = await readCurrentVersion(remote, trustOf(environment, ledger, acceptRollback), local.now());
   if (current === null) return { ledger, current };
+  const aheadMs = (parseTimestamp(current.timestamp) as number) - local.now();
+  if (aheadMs > FAR_AHEAD_MS) {
+    environment.terminal.warn(
+      `version ${current.timestamp} is dated ahead of this machine's clock: one of the two clocks is wrong (the generation is what counts)`,
+    );
+  }
   return { ledger: rememberGenuine(environment, ledger, current, acceptRollback), current };
 }
 
@@ -142,6 +148,9 @@ export function auditIntent(
   if (audit === false || !config.audit.enabled) return null;
   return { action, meta: { id: toHex(local.random(8)), ...(note !== undefined && { note }), ...meta } };
 }
+
+// Clocks differ by minutes, and publishes in the same second move on by one each.
+const FAR_AHEAD_MS = 3600_000;
 
 const OWN_META: ReadonlySet<string> = new Set([
   "id",

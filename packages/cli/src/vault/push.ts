@@ -3,7 +3,7 @@
 import type { VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { formatSize } from "../terminal.ts";
-import { type Changes, compareVaults, countChanges, isProvenUnchanged } from "./changes.ts";
+import { type Changes, compareVaults, countChanges, formatFiles, isProvenUnchanged } from "./changes.ts";
 import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
 import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
 import { loadBase } from "./kept-bundles.ts";
@@ -84,7 +84,7 @@ export async function pushVault(
     packed: recorded,
     audit,
     onStep(step, size) {
-      if (step === "encrypt") terminal.step(3, STEPS, `encrypting ${files} files, ${formatSize(bytes)}`);
+      if (step === "encrypt") terminal.step(3, STEPS, `encrypting ${formatFiles(files, bytes)}`);
       if (step === "upload") terminal.step(4, STEPS, `uploading the bundle, ${formatSize(size)}`);
       if (step === "swap") terminal.step(5, STEPS, "naming it in the manifest");
     },

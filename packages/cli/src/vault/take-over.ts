@@ -10,7 +10,9 @@ import { FIRST, publish, type Replaced } from "./publish.ts";
 import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";
 
-const MAX_BELIEVED_GENERATION = 2 ** 40;
+const GENERATION_BOUND = 2 ** 40;
+/** Far from the last version there can be, so that there is always a later one. */
+const MAX_BELIEVED_TIMESTAMP = "9000";
 
 /** Publishes the vault folder, empty or not, in place of whatever manifest stands there. Config and key are new already. */
 export async function takeOver(context: Context, env: string): Promise<void> {
@@ -35,9 +37,10 @@ export async function takeOver(context: Context, env: string): Promise<void> {
 function withoutTrust({ etag, body, metadata }: StoredObject): Replaced {
   const timestamp = new TextDecoder().decode(body).trim();
   const generation = readGeneration(metadata);
+  const isBelieved = parseTimestamp(timestamp) !== null && timestamp < MAX_BELIEVED_TIMESTAMP;
   return {
     etag,
-    timestamp: parseTimestamp(timestamp) === null ? null : timestamp,
-    generation: generation !== null && generation < MAX_BELIEVED_GENERATION ? generation : 0,
+    timestamp: isBelieved ? timestamp : null,
+    generation: generation !== null && generation + 1 < GENERATION_BOUND ? generation : 0,
   };
 }

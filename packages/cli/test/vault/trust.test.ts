@@ -262,6 +262,18 @@ describe("a manifest that is gone", () => {
   });
 });
 
+describe("a version from the future", () => {
+  it("is warned about and taken: the generation is what counts", async () => {
+    const { store, clock } = await makeWorld();
+    clock.nowMs = START - 48 * 3600_000;
+    const bob = makeWriter({ store, clock });
+    expect(await bob.pull()).toMatchObject({ generation: 2 });
+    expect(bob.warnings).toEqual([expect.stringContaining("20260501-120100 is dated ahead")]);
+    bob.edit({ ".env.demo": "A=bob\n" });
+    expect(await bob.push()).toMatchObject({ generation: 3, timestamp: "20260501-120101" });
+  });
+});
+
 describe("a rotation's grace", () => {
   const graceOf = (store: MemoryStore) => store.objects.get(MANIFEST)?.metadata.grace;
 

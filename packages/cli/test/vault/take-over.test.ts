@@ -1,0 +1,83 @@
+// Replacing a vault that nobody here can open: docs/formats.md section 6, "Take-over and loss".
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { deriveKeys, judgeManifest, utf8 } from "@vsync/envelope";
+import { type ObjectStore, openStore } from "@vsync/store";
+import { describe, expect, it } from "vitest";
+import { init } from "../../src/commands/init.ts";
+import { push } from "../../src/commands/push.ts";
+import { loadEnvConfig } from "../../src/config/env-config.ts";
+import { openKeystore } from "../../src/keys/keystore.ts";
+import { makeWorkplace, type Workplace } from "../workplace.ts";
+
+const PREFIX = "acme_shop/demo/";
+
+/** A bucket with somebody else's manifest, and a machine that takes it over. */
+async function takeOver(
+  body: string,
+  metadata: Record<string, string>,
+): Promise<{ place: Workplace; store: ObjectStore }> {
+  const place = makeWorkplace();
+  const location = { ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" };
+  const store = await openStore(location, { createBucket: true });
+  await store.put(`${PREFIX}manifest`, utf8(body), { metadata });
+  await init(place.context(), { env: "demo", ...place.bucket, iterations: 100_000, takeOver: true });
+  return { place, store };
+}
+
+async function currentOf({ place, store }: { place: Workplace; store: ObjectStore }) {
+  const { host } = place.context();
+  const { salt, iterations } = loadEnvConfig(host, "acme_shop", "demo")!.encryption;
+  const passphrase = await (await openKeystore(host)).get("acme_shop/demo");
+  const keys = await deriveKeys(passphrase!, salt, iterations);
+  const verdict = await judgeManifest(keys, PREFIX, (await store.get(`${PREFIX}manifest`))!, Date.now());
+  if (verdict.kind !== "verified") throw new Error(verdict.kind);
+  return verdict.manifest;
+}
+
+const seal = "A".repeat(43);
+
+describe("a take-over", () => {
+  it.each([
+    ["goes on from a generation that may be one", { gen: "41", seal }, 42],
+    ["goes on from one just below the limit", { gen: String(2 ** 40 - 2), seal }, 2 ** 40 - 1],
+    ["begins anew after one that would leave no room", { gen: String(2 ** 40 - 1), seal }, 1],
+    ["begins anew after one that is no number", { gen: "3abc", seal }, 1],
+    ["begins anew where there is none", {}, 1],
+  ])("%s", async (_, metadata, generation) => {
+    const world = await takeOver("20200101-000000", metadata as Record<string, string>);
+    expect(await currentOf(world)).toMatchObject({ generation });
+  });
+
+  it.each([
+    ["20991231-235959", "20991231-235959", /^21000101-000000$/],
+    ["99991231-235959", "", /^20/],
+    ["<html>", "", /^20/],
+  ])("is a later version than %s", async (body, previous, timestamp) => {
+    const world = await takeOver(body, { gen: "1", seal });
+    const current = await currentOf(world);
+    expect(current.timestamp).toMatch(timestamp);
+    const bundle = await world.store.head(`${PREFIX}v=${current.timestamp}`);
+    expect(bundle?.metadata["prev-ts"] ?? "").toBe(previous);
+  });
+
+  it("carries over neither grace nor a rotation that nobody vouches for, and can be pushed to at once", async () => {
+    const grace = `20200101-000000.1.${"0".repeat(64)}.20990101-000000.${seal}`;
+    const world = await takeOver("20200101-000000", {
+      gen: "7",
+      seal,
+      grace,
+      "rotated-at": "2020-01-01T00:00:00Z",
+    });
+    const current = await currentOf(world);
+    expect([current.grace, current.rotatedAt]).toEqual([undefined, undefined]);
+    writeFileSync(join(world.place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+    expect(await push(world.place.context(), { env: "demo" })).toMatchObject({
+      published: true,
+      generation: 9,
+    });
+    const audit = new TextDecoder().decode((await world.store.get(`${PREFIX}audit.csv`))!.body);
+    expect(audit).toMatch(/,take-over,.*\n.*,push,/);
+  });
+});
