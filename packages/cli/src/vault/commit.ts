@@ -6,7 +6,7 @@ import type { WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { installBase } from "./kept-bundles.ts";
 import { loadLedger, saveLedger, withGenuine } from "./ledger.ts";
-import { dropPending, loadPendingBundle, type Pending } from "./pending.ts";
+import { dropPending, isPendingBundle, type Pending } from "./pending.ts";
 import type { Outcome } from "./publish.ts";
 import type { Remote } from "./remote.ts";
 import type { StatePaths } from "./state-paths.ts";
@@ -21,8 +21,8 @@ export async function recordCommit(
   const { synced, audit, timestamp, generation, writeId } = pending;
   try {
     if (audit !== null) await writeAuditRow(audit, pending, resumed);
-    const bundle = await loadPendingBundle(paths, pending);
-    if (bundle !== null && synced !== null) installBase(paths, paths.pendingBundle);
+    const isSound = !resumed || (await isPendingBundle(paths, pending));
+    if (isSound && synced !== null) installBase(paths, paths.pendingBundle);
     const ledger = withGenuine(loadLedger(paths), { generation, writeId, timestamp });
     saveLedger(paths, { ...ledger, synced: synced ?? ledger.synced });
     dropPending(paths);

@@ -44,10 +44,10 @@ export function loadPending(paths: StatePaths): Pending | null {
   return readStateFile(paths.pending, parsePending, damage);
 }
 
-/** The bundle, if it is the one that was sealed into this manifest. */
-export async function loadPendingBundle(paths: StatePaths, pending: Pending): Promise<Uint8Array | null> {
+/** Whether the bundle that is kept is the one that was sealed into this manifest. */
+export async function isPendingBundle(paths: StatePaths, pending: Pending): Promise<boolean> {
   const bytes = readPrivateFile(paths.pendingBundle);
-  return bytes !== null && (await bundleDigest(bytes)) === pending.manifestMetadata.sha256 ? bytes : null;
+  return bytes !== null && (await bundleDigest(bytes)) === pending.manifestMetadata.sha256;
 }
 
 export function dropPending(paths: StatePaths): void {
