@@ -85,5 +85,6 @@ export {
 export type { RandomBytes } from "./native.ts";
 export { decryptEnvelope, encryptEnvelope } from "./rqe1.ts";
 export { decodePointerSeal, encodePointerSeal } from "./rqem0001.ts";
+export { decodeKeyFile, encodeKeyFile, type KeyFileEnvironment } from "./slk1.ts";
 export { decodeShare, encodeShare, SHARE_LIMITS, type ShareLimits, type SharePayload } from "./sls1.ts";
 export { formatTimestamp, nextTimestamp, parseTimestamp } from "./timestamp.ts";

@@ -1,22 +1,17 @@
 // The share file: one environment's config and key for a teammate, under a passphrase of its own. docs/formats.md section 5.
 
-import { deflateRaw, randomBytes as nativeRandomBytes } from "#native";
-import { concat, fromBase64, fromUtf8, toBase64, utf8 } from "./encoding.ts";
-import { BundleCorruptError, UnsupportedSpecVersionError } from "./errors.ts";
-import { gunzip, wrapGzip } from "./gzip.ts";
-import { isObject, parseJsonObject } from "./json-fields.ts";
-import { DEFAULT_ITERATIONS, deriveMaster, wipe } from "./key.ts";
+import { randomBytes as nativeRandomBytes } from "#native";
 import type { RandomBytes } from "./native.ts";
-import { decryptEnvelope, encryptEnvelope, MIN_ENVELOPE_BYTES } from "./rqe1.ts";
+import {
+  openShareFile,
+  readSharedEnvironment,
+  type SharedEnvironment,
+  type ShareKind,
+  sealShareFile,
+} from "./share-file.ts";
 
-export interface SharePayload {
+export interface SharePayload extends SharedEnvironment {
   readonly version: 1;
-  readonly repo: string;
-  readonly env: string;
-  /** The environment's config file (section 9); whoever imports it checks it. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** The vault's passphrase. */
-  readonly key: string;
 }
 
 export interface ShareLimits {
@@ -26,26 +21,15 @@ export interface ShareLimits {
 
 export const SHARE_LIMITS: ShareLimits = { maxJsonBytes: 64 * 1024 };
 
-const MAGIC = "SLS1";
-const SALT_CHARACTERS = 24;
+const SLS1: ShareKind = { magic: "SLS1", name: "share file", command: "vsync share export <env>" };
 
 /** Seals a share under `passphrase` with a fresh salt and 600,000 iterations. */
 export async function encodeShare(
   passphrase: string,
-  payload: SharePayload,
+  { repo, env, config, key }: SharePayload,
   randomBytes: RandomBytes = nativeRandomBytes,
 ): Promise<Uint8Array> {
-  const salt = toBase64(randomBytes(16));
-  const { repo, env, config, key } = payload;
-  const json = utf8(JSON.stringify({ version: 1, repo, env, config, key }));
-  const text = utf8(toBase64(wrapGzip(json, await deflateRaw(json))));
-  const master = await deriveMaster(passphrase, salt, DEFAULT_ITERATIONS);
-  try {
-    const envelope = await encryptEnvelope(master, [text], randomBytes);
-    return concat([utf8(MAGIC), Uint8Array.of(salt.length), utf8(salt), envelope]);
-  } finally {
-    wipe(master, json, text);
-  }
+  return await sealShareFile(SLS1, passphrase, { version: 1, repo, env, config, key }, randomBytes);
 }
 
 /**
@@ -57,58 +41,6 @@ export async function decodeShare(
   bytes: Uint8Array,
   limits: ShareLimits = SHARE_LIMITS,
 ): Promise<SharePayload> {
-  const { salt, envelope } = splitShare(bytes);
-  const master = await deriveMaster(passphrase, salt, DEFAULT_ITERATIONS);
-  let text: Uint8Array;
-  try {
-    text = await decryptEnvelope(master, envelope);
-  } finally {
-    wipe(master);
-  }
-  const gzipped = fromBase64(fromUtf8(text) ?? "");
-  const json = gzipped === null ? null : await gunzip(gzipped, limits.maxJsonBytes);
-  wipe(text);
-  if (json === null) throw damaged("its contents are not base64 of one gzip member");
-  const fields = parseJsonObject(fromUtf8(json) ?? "");
-  wipe(json);
-  if (fields === null) throw damaged("it does not hold a JSON object");
-  return readPayload(fields);
-}
-
-function splitShare(bytes: Uint8Array): { salt: string; envelope: Uint8Array } {
-  const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
-  if (/^SLS[02-9]$/.test(magic)) {
-    throw new UnsupportedSpecVersionError(
-      `share file version ${magic} is newer than this release knows; update vsync`,
-    );
-  }
-  if (magic !== MAGIC) throw damaged("it does not begin with SLS1");
-  if (bytes[MAGIC.length] !== SALT_CHARACTERS)
-    throw damaged(`its salt is not ${SALT_CHARACTERS} characters long`);
-  const start = MAGIC.length + 1;
-  const salt = fromUtf8(bytes.subarray(start, start + SALT_CHARACTERS)) ?? "";
-  if (fromBase64(salt)?.length !== 16) throw damaged("its salt is not base64 of 16 bytes");
-  const envelope = bytes.subarray(start + SALT_CHARACTERS);
-  if (envelope.length < MIN_ENVELOPE_BYTES) throw damaged("it was cut short");
-  return { salt, envelope };
-}
-
-function readPayload(fields: ReadonlyMap<string, unknown>): SharePayload {
-  const version = fields.get("version");
-  if (version !== 1) {
-    if (typeof version !== "number") throw damaged("it has no version");
-    throw new UnsupportedSpecVersionError("the share was made by a newer release; update vsync");
-  }
-  const [repo, env, config, key] = ["repo", "env", "config", "key"].map((name) => fields.get(name));
-  if (typeof repo !== "string" || typeof env !== "string")
-    throw damaged("it names no repository and environment");
-  if (!isObject(config)) throw damaged("it holds no config");
-  if (typeof key !== "string" || key === "") throw damaged("it holds no key");
-  return { version, repo, env, config, key };
-}
-
-function damaged(what: string): BundleCorruptError {
-  return new BundleCorruptError(
-    `the share file is damaged: ${what}; ask for a new one (\`vsync share export <env>\`)`,
-  );
+  const fields = await openShareFile(SLS1, passphrase, bytes, limits.maxJsonBytes);
+  return { version: 1, ...readSharedEnvironment(SLS1, fields) };
 }

@@ -2,10 +2,9 @@
 
 import { resolve } from "node:path";
 import { encodeShare } from "@vsync/envelope";
-import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { type OwnCredentialsFlags, readOwnCredentials } from "../config/own-credentials.ts";
-import { createPrivateFile } from "../config/private-file.ts";
+import { writeShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import {
@@ -39,13 +38,6 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
   const { host, flags } = context;
   const own = await readOwnCredentials(context, input);
   const chosen = await chosenSharePassphrase(context, input.passphraseFile);
-  if (chosen === null && flags.quiet && !flags.json) {
-    throw new CliError(
-      "USAGE",
-      "with --quiet nobody would see the share's passphrase",
-      "give one: --passphrase-file <path>",
-    );
-  }
   return await withEnvironment(context, env, async (environment, { located, passphrase: key }) => {
     // A share under a passphrase that is no longer in force would lock the teammate out.
     const { current } = await readStanding(environment);
@@ -57,7 +49,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
       host.random(size),
     );
     if (!flags.dryRun) {
-      writeNew(file, share);
+      writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };
       if (intent !== null) await environment.writeAuditRow(intent, { timestamp, generation }, false);
@@ -84,14 +76,4 @@ function shareableConfig(
   const { initProfile: _mine, ...rest } = config;
   const minGen = Math.max(generation, loadLedger(local.paths).highest?.generation ?? 0, config.minGen ?? 0);
   return { ...rest, s3: { ...config.s3, ...own }, minGen };
-}
-
-function writeNew(path: string, share: Uint8Array): void {
-  try {
-    createPrivateFile(path, share);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const hint = "an earlier share has its own passphrase: remove the file, or give --out a new name";
-    throw new CliError("INPUT", `${path} exists already`, hint, { cause: error });
-  }
 }

@@ -1,32 +1,29 @@
 // `vsync share import <file>`: makes this machine a teammate's. docs/formats.md section 5.
 
-import { lstatSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  checkKdf,
-  decodeShare,
-  deriveKeys,
-  judgeManifest,
-  locationProblem,
-  type SharePayload,
-  type VaultKeys,
-  wipe,
-} from "@vsync/envelope";
-import { openStore } from "@vsync/store";
+import { decodeShare } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { type EnvConfig, loadEnvConfig, parseEnvConfig } from "../config/env-config.ts";
-import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { loadEnvConfig } from "../config/env-config.ts";
+import { keyAccount } from "../config/paths.ts";
+import { readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
-import { checkEnvName, findRepository, normaliseName, type Repository } from "../identity/repository.ts";
+import { findRepository, normaliseName, type Repository } from "../identity/repository.ts";
 import { openKeystore } from "../keys/keystore.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { installEnvironment } from "../setup/install.ts";
+import {
+  checkReceivedConfig,
+  newerOf,
+  rekey,
+  requireInForce,
+  type Sender,
+  sameVault,
+  storeReceivedKey,
+} from "../setup/received-vault.ts";
 import { checkVaultFolder } from "../setup/repository-files.ts";
 import { visible } from "../terminal.ts";
 import { type AuditInput, auditIntent, withEnvironment } from "../vault/environment.ts";
-import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { statePaths } from "../vault/state-paths.ts";
 
 export interface ShareImportInput extends AuditInput {
   readonly file: string;
@@ -45,15 +42,15 @@ export interface ShareImportResult {
   readonly passphraseIn: string;
 }
 
-const MAX_SHARE_BYTES = 1024 * 1024;
-const MAX_MANIFEST_BYTES = 1024;
+const SHARE: Sender = { name: "share", anew: (env) => `vsync share export ${env}` };
+const FILE = { magic: "SLS1", maxBytes: 1024 * 1024 };
 
 export async function shareImport(context: Context, input: ShareImportInput): Promise<ShareImportResult> {
   const { host, flags } = context;
-  const bytes = readShare(resolve(host.cwd, input.file));
+  const bytes = readShareFile(resolve(host.cwd, input.file), "share file", FILE);
   const passphrase = await requireSharePassphrase(context, input.passphraseFile);
   const { repo, env, key, config: raw } = await decodeShare(passphrase, bytes);
-  const config = checkConfig(env, raw);
+  const config = checkReceivedConfig(env, raw, SHARE);
   const repository = sameRepository(context, repo);
   const { name } = repository;
   checkVaultFolder(repository, config.files.vaultFolder);
@@ -61,7 +58,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const isSameVault = before !== null && sameVault(before, config);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
 
-  await requireInForce(context, env, config, key);
+  await requireInForce(context, env, config, key, SHARE);
   const keystore = await openKeystore(host);
   const account = keyAccount(name, env);
   const fromVariables = await passphraseFromVariables(context);
@@ -77,15 +74,10 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   if (flags.dryRun) return { ...result, did: "nothing (dry run)" };
 
   if (did === "rekeyed") await rekey(context, name, env, config, stored as string, key);
-  const store = async () => {
-    if (fromVariables !== null) return async () => undefined;
-    if (stored !== null && stored !== key) await keystore.set(replacedAccount(name, env), stored);
-    await keystore.set(account, key);
-    return async () => {
-      if (stored === null) await keystore.delete(account);
-      else await keystore.set(account, stored);
-    };
-  };
+  const store = async () =>
+    fromVariables === null
+      ? await storeReceivedKey(keystore, { repo: name, env }, stored, key)
+      : async () => undefined;
   const newKey = { passphrase: key, place: result.passphraseIn, store };
   const installation = {
     repository,
@@ -118,33 +110,6 @@ export function describeShareImport({ repo, env, did, vaultFolder, passphraseIn 
   };
 }
 
-function readShare(path: string): Uint8Array {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined)
-    throw new CliError("INPUT", `there is no file ${path}`, "name the share file you were sent");
-  if (found.isDirectory() || found.isFIFO() || found.size > MAX_SHARE_BYTES) {
-    throw new CliError("INPUT", `${path} is no share file`, "they are small files that begin with SLS1");
-  }
-  return readFileSync(path);
-}
-
-// A share comes from outside: nothing in it is taken over unchecked.
-function checkConfig(env: string, raw: SharePayload["config"]): EnvConfig {
-  checkEnvName(env);
-  const config = parseEnvConfig(raw);
-  const problem =
-    config === null ? "it holds no config" : locationProblem({ ...config.s3, prefix: config.prefix });
-  if (config === null || problem !== null) {
-    throw new CliError(
-      "CORRUPT",
-      `the share cannot be used: its config ${problem}`,
-      `ask for a new one: vsync share export ${env}`,
-    );
-  }
-  checkKdf(config.encryption.salt, config.encryption.iterations);
-  return config;
-}
-
 /** The repository around the current folder, if it is the one that was shared. */
 function sameRepository({ host, flags }: Context, shared: string): Repository {
   const repository = findHere(host, flags.repo, shared);
@@ -174,21 +139,6 @@ function findHere(host: Context["host"], flag: string | undefined, shared: strin
   }
 }
 
-function sameVault(a: EnvConfig, b: EnvConfig): boolean {
-  return (
-    a.encryption.salt === b.encryption.salt &&
-    a.encryption.iterations === b.encryption.iterations &&
-    a.s3.endpoint === b.s3.endpoint &&
-    a.s3.bucket === b.s3.bucket &&
-    a.prefix === b.prefix
-  );
-}
-
-/** What the share says, but for what this machine knows better. */
-function newerOf(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
-  return { ...theirs, files: mine.files, minGen: Math.max(mine.minGen ?? 0, theirs.minGen ?? 0) };
-}
-
 function anotherVault(repo: string, env: string): CliError {
   return new CliError(
     "CONFLICT",
@@ -200,55 +150,6 @@ function anotherVault(repo: string, env: string): CliError {
 function contradicts(source: string): CliError {
   const message = `${source} holds another passphrase than the share, and would be preferred to it`;
   return new CliError("INPUT", message, `unset ${source}, or set it to the share's passphrase`);
-}
-
-// An old share must not replace a newer key; a bucket that cannot be asked is no reason not to import.
-async function requireInForce(
-  { host, terminal }: Context,
-  env: string,
-  config: EnvConfig,
-  key: string,
-): Promise<void> {
-  const [keys, store] = await Promise.all([keysOf(config, key), openStore(config.s3, { env: host.env })]);
-  try {
-    const manifest = await store
-      .get(`${config.prefix}manifest`, { maxBytes: MAX_MANIFEST_BYTES })
-      .catch((error: Error) => {
-        terminal.warn(`whether the share is the latest could not be seen: ${error.message}`);
-        return null;
-      });
-    if (manifest === null) return;
-    const { kind } = await judgeManifest(keys, config.prefix, manifest, host.now());
-    if (kind === "verified" || kind === "unsealed") return;
-    throw new CliError(
-      "WRONG_PASSPHRASE",
-      `the share is from before the last rotation of ${env}'s passphrase, or not of this vault`,
-      `ask for a new one: vsync share export ${env}`,
-    );
-  } finally {
-    wipe(keys.master, keys.sealKey, keys.chainKey);
-    await store.close();
-  }
-}
-
-async function rekey(
-  context: Context,
-  repo: string,
-  env: string,
-  config: EnvConfig,
-  old: string,
-  next: string,
-): Promise<void> {
-  const [oldKeys, newKeys] = await Promise.all([keysOf(config, old), keysOf(config, next)]);
-  try {
-    await rekeyKeptBundles(statePaths(envStateFolder(context.host, repo, env)), oldKeys, newKeys);
-  } finally {
-    for (const keys of [oldKeys, newKeys]) wipe(keys.master, keys.sealKey, keys.chainKey);
-  }
-}
-
-async function keysOf({ encryption }: EnvConfig, passphrase: string): Promise<VaultKeys> {
-  return await deriveKeys(passphrase, encryption.salt, encryption.iterations);
 }
 
 // All is done by now; a bucket that cannot be reached must not make it look otherwise.

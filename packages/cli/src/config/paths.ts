@@ -34,6 +34,12 @@ export function keyAccount(repo: string, env: string): string {
   return `${repo}/${env}`;
 }
 
+/** From an account back to what it is for. */
+export function splitAccount(account: string): { readonly repo: string; readonly env: string } {
+  const at = account.lastIndexOf("/");
+  return { repo: account.slice(0, at), env: account.slice(at + 1) };
+}
+
 /** The account of the passphrase that a rotation is about to bring into force. */
 export function stagedAccount(repo: string, env: string): string {
   return `${keyAccount(repo, env)}#next`;

@@ -21,6 +21,17 @@ export function gitIgnores(host: Host, folder: string, path: string): boolean | 
   return status === 0 ? true : status === 1 ? false : null;
 }
 
+/** `git version 2.39.5`; null where git does not run. */
+export function gitVersion(host: Host, folder: string): string | null {
+  return ask(host, folder, ["--version"]);
+}
+
+/** The files below these paths that git has in its index; null where there is no git to ask. */
+export function gitTracked(host: Host, folder: string, paths: readonly string[]): readonly string[] | null {
+  const { status, stdout } = run(host, folder, ["ls-files", "-z", "--", ...paths]);
+  return status === 0 ? stdout.split("\0").filter(Boolean) : null;
+}
+
 function ask(host: Host, folder: string, args: readonly string[]): string | null {
   const { status, stdout } = run(host, folder, args);
   const answer = stdout.replace(/\r?\n$/, "");

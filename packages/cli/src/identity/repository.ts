@@ -48,8 +48,11 @@ export function findRepository(host: Host, repoFlag?: string): Repository {
 }
 
 /** Remembers that this repository's git origin uses its name. `init` and `import` call it. */
-export function recordOrigin(host: Host, { name, origin }: Repository): void {
-  const known = readOrigins(host, name);
+export function recordOrigin(
+  host: Host,
+  { name, origin }: Pick<Repository, "name" | "origin"> & Partial<Repository>,
+): void {
+  const known = knownOrigins(host, name);
   if (origin === null || known.includes(origin)) return;
   ensurePrivateDir(repositoryConfigFolder(host, name));
   writePrivateFile(originsPath(host, name), `${[...known, origin].join("\n")}\n`);
@@ -137,7 +140,7 @@ function chooseName(
 // Without this a repository could commit `repo=<another's name>` and have that one's secrets pulled into it.
 function refuseForeignName(host: Host, { name, origin }: Repository): void {
   if (origin === null) return;
-  const known = readOrigins(host, name);
+  const known = knownOrigins(host, name);
   if (known.length === 0 || known.includes(origin)) return;
   throw new CliError(
     "INPUT",
@@ -146,7 +149,8 @@ function refuseForeignName(host: Host, { name, origin }: Repository): void {
   );
 }
 
-function readOrigins(host: Host, name: string): readonly string[] {
+/** The git origins that use the name on this machine. */
+export function knownOrigins(host: Host, name: string): readonly string[] {
   const bytes = readPrivateFile(originsPath(host, name));
   return bytes === null ? [] : bytes.toString("utf8").split("\n").filter(Boolean);
 }

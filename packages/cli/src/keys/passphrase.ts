@@ -4,7 +4,7 @@ import { CliError } from "../cli-error.ts";
 import { keyAccount } from "../config/paths.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
-import { openKeystore } from "./keystore.ts";
+import { type Keystore, openKeystore } from "./keystore.ts";
 
 export interface Passphrase {
   readonly text: string;
@@ -35,4 +35,11 @@ export async function requirePassphrase(context: Context, repo: string, env: str
     `${keystore.description} holds no passphrase for ${keyAccount(repo, env)}`,
     `import a teammate's share (vsync share import <file>), or set VSYNC_PASSPHRASE_FILE or VSYNC_PASSPHRASE`,
   );
+}
+
+/** The keystore for a command that is about nothing else: a variable would be preferred to whatever it holds. */
+export async function requireKeystore(context: Context): Promise<Keystore> {
+  const given = await passphraseFromVariables(context);
+  if (given === null) return await openKeystore(context.host);
+  throw new CliError("INPUT", `${given.source} stands in for the keystore`, `unset ${given.source}`);
 }

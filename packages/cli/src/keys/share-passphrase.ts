@@ -20,26 +20,38 @@ export async function generateSharePassphrase({ random }: Pick<Host, "random">):
   return indices.map((index) => wordlist[index]).join("-");
 }
 
-/** One that the user chose for a new share; null: none was given. */
+/** One that the user chose for a new share; null: none was given, and one that is made will be seen. */
 export async function chosenSharePassphrase(
   context: Context,
   file: string | undefined,
 ): Promise<string | null> {
+  const { quiet, json } = context.flags;
   const text = await givenSharePassphrase(context, file);
+  if (text === null && quiet && !json) {
+    throw new CliError(
+      "USAGE",
+      "with --quiet nobody would see the file's passphrase",
+      "give one: --passphrase-file <path>",
+    );
+  }
   if (text === null || [...text].length >= MIN_CHARACTERS) return text;
   const message = `the share passphrase has fewer than ${MIN_CHARACTERS} characters`;
   throw new CliError("INPUT", message, "leave out --passphrase-file to have one made");
 }
 
-/** The passphrase of a share that somebody sent. */
-export async function requireSharePassphrase(context: Context, file: string | undefined): Promise<string> {
+/** The passphrase of a file that somebody sent; `command` is the one that takes it in. */
+export async function requireSharePassphrase(
+  context: Context,
+  file: string | undefined,
+  command = "vsync share import <file>",
+): Promise<string> {
   const text = await givenSharePassphrase(context, file);
   if (text !== null) return text;
-  if (context.terminal.interactive) return await context.terminal.askSecret("Passphrase of the share");
+  if (context.terminal.interactive) return await context.terminal.askSecret("Passphrase of the file");
   throw new CliError(
     "INPUT",
-    "no terminal to ask for the share's passphrase on",
-    "vsync share import <file> --passphrase-file <path|->   (or VSYNC_SHARE_PASSPHRASE)",
+    "no terminal to ask for the file's passphrase on",
+    `${command} --passphrase-file <path|->   (or VSYNC_SHARE_PASSPHRASE)`,
   );
 }
 

@@ -47,16 +47,43 @@ export async function installEnvironment(
     undo.push(writeVsyncFile(repository));
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
-    if (key !== null) {
-      undo.push(await key.store());
-      undo.push(putStateAside(host, name, env));
-    }
-    undo.push(replaceConfig(host, name, env, before, config));
+    await installKeyAndConfig(host, { repo: name, env, before, config, key }, undo);
     await last();
   } catch (error) {
     await takeBack(undo, error);
   }
   if (takesEnvFile) removeOriginal(repository, env);
+}
+
+/** The part that needs no repository, for an environment whose clone is still to be made. All of it, or nothing. */
+export async function installWithoutRepository(
+  host: Host,
+  parts: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
+): Promise<void> {
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    await installKeyAndConfig(host, parts, undo);
+  } catch (error) {
+    await takeBack(undo, error);
+  }
+}
+
+async function installKeyAndConfig(
+  host: Host,
+  {
+    repo,
+    env,
+    before,
+    config,
+    key,
+  }: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
+  undo: (() => void | Promise<void>)[],
+): Promise<void> {
+  if (key !== null) {
+    undo.push(await key.store());
+    undo.push(putStateAside(host, repo, env));
+  }
+  undo.push(replaceConfig(host, repo, env, before, config));
 }
 
 async function takeBack(undo: readonly (() => void | Promise<void>)[], error: unknown): Promise<never> {

@@ -1,0 +1,153 @@
+// `vsync keystore import <file>`: takes environments over from another machine. docs/formats.md section 5.
+
+import { resolve } from "node:path";
+import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
+import { keyAccount, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
+import { readShareFile } from "../config/share-file.ts";
+import type { Context, Said } from "../context.ts";
+import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
+import type { Keystore } from "../keys/keystore.ts";
+import { requireKeystore } from "../keys/passphrase.ts";
+import { requireSharePassphrase } from "../keys/share-passphrase.ts";
+import { installWithoutRepository } from "../setup/install.ts";
+import {
+  checkReceivedConfig,
+  newerOf,
+  rekey,
+  requireInForce,
+  type Sender,
+  sameVault,
+  storeReceivedKey,
+} from "../setup/received-vault.ts";
+import { visible } from "../terminal.ts";
+import { resolveVaultFolder } from "../vault/vault-folder.ts";
+
+export interface KeystoreImportInput {
+  readonly file: string;
+  readonly passphraseFile?: string;
+  /** Replaces other environments of the same names. */
+  readonly overwrite?: boolean;
+}
+
+export interface ImportedEnvironment {
+  readonly repo: string;
+  readonly env: string;
+  /** As with `share import`. */
+  readonly did: "import" | "same" | "rekeyed";
+}
+
+export interface KeystoreImportResult {
+  readonly environments: readonly ImportedEnvironment[];
+  readonly keystore: string;
+  readonly dryRun: boolean;
+}
+
+const SENDER: Sender = { name: "key file", anew: () => "vsync keystore export" };
+const FILE = { magic: "SLK1", maxBytes: 8 * 1024 * 1024 };
+
+/** Nothing is changed before all of the file has been checked. */
+export async function keystoreImport(
+  context: Context,
+  { file, passphraseFile, overwrite = false }: KeystoreImportInput,
+): Promise<KeystoreImportResult> {
+  const { host, flags } = context;
+  const bytes = readShareFile(resolve(host.cwd, file), "key file", FILE);
+  const keystore = await requireKeystore(context);
+  const passphrase = await requireSharePassphrase(context, passphraseFile, "vsync keystore import <file>");
+  const received = await decodeKeyFile(passphrase, bytes);
+  const plans: Plan[] = [];
+  for (const environment of received) plans.push(await plan(context, keystore, environment, overwrite));
+  if (!flags.dryRun) for (const one of plans) await carryOut(context, keystore, one);
+  return {
+    environments: plans.map(({ received: { repo, env }, did }) => ({ repo, env, did })),
+    keystore: keystore.description,
+    dryRun: flags.dryRun,
+  };
+}
+
+export function describeKeystoreImport({ environments, keystore, dryRun }: KeystoreImportResult): Said {
+  const words = { import: "set up", same: "had already", rekeyed: "brought under the new passphrase:" };
+  const lines = environments.map(({ repo, env, did }) => `${words[did]} ${visible(repo)}/${env}`);
+  if (dryRun) return { notes: ["would have:", ...lines] };
+  return {
+    notes: [
+      ...lines,
+      `passphrases   ${keystore}`,
+      "next, in a clone of each repository: vsync pull <env>; and remove the file",
+    ],
+  };
+}
+
+interface Plan {
+  readonly received: KeyFileEnvironment;
+  readonly did: ImportedEnvironment["did"];
+  readonly before: EnvConfig | null;
+  readonly config: EnvConfig;
+  readonly stored: string | null;
+}
+
+async function plan(
+  context: Context,
+  keystore: Keystore,
+  received: KeyFileEnvironment,
+  overwrite: boolean,
+): Promise<Plan> {
+  const { host } = context;
+  const { repo, env, key } = received;
+  const theirs = checkReceivedConfig(env, received.config, SENDER);
+  if (normaliseName(repo) !== repo) throw damaged("it names a repository in a form that no vsync writes");
+  // Where the clone will be is not known yet, only that the folder has to be inside it.
+  resolveVaultFolder(repositoryConfigFolder(host, repo), theirs.files.vaultFolder);
+  checkOrigins(context, received);
+  const before = loadEnvConfig(host, repo, env);
+  const isSame = before !== null && sameVault(before, theirs);
+  if (before !== null && !isSame && !overwrite) {
+    throw new CliError(
+      "CONFLICT",
+      `${repo} has another vault called ${env} on this machine: another bucket, prefix or key`,
+      "if the key file is to replace it: vsync keystore import <file> --overwrite",
+    );
+  }
+  await requireInForce(context, env, theirs, key, SENDER);
+  const stored = await keystore.get(keyAccount(repo, env));
+  const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
+  return { received, did, before, config: isSame ? newerOf(before, theirs) : theirs, stored };
+}
+
+async function carryOut(context: Context, keystore: Keystore, one: Plan): Promise<void> {
+  const { host } = context;
+  const { received, did, before, config, stored } = one;
+  const { repo, env, key, replaced, origins } = received;
+  for (const origin of origins) recordOrigin(host, { name: repo, origin });
+  if (did === "rekeyed") await rekey(context, repo, env, config, stored as string, key);
+  const store = () => storeReceivedKey(keystore, { repo, env }, stored, key);
+  // The state of the same vault stays: its ledger knows how far the bucket had come.
+  const newKey = did === "import" ? { passphrase: key, place: keystore.description, store } : null;
+  if (newKey === null) await store();
+  await installWithoutRepository(host, { repo, env, before, config, key: newKey });
+  const account = replacedAccount(repo, env);
+  if (replaced !== undefined && (await keystore.get(account)) === null) await keystore.set(account, replaced);
+}
+
+// Two projects of one name would have their secrets pulled into each other.
+function checkOrigins({ host }: Context, { repo, origins }: KeyFileEnvironment): void {
+  if (origins.some((origin) => !/^[^\p{Cc}]{1,1000}$/u.test(origin)))
+    throw damaged("an origin in it is none");
+  const known = knownOrigins(host, repo);
+  if (known.length === 0 || origins.length === 0 || origins.some((origin) => known.includes(origin))) return;
+  throw new CliError(
+    "INPUT",
+    `the name ${repo} belongs to ${known.map(visible).join(", ")} on this machine, and to ${origins.map(visible).join(", ")} in the key file`,
+    "export without it, and set this one up under another name: --repo <name>",
+  );
+}
+
+function damaged(what: string): CliError {
+  return new CliError(
+    "CORRUPT",
+    `the key file cannot be used: ${what}`,
+    "make a new one: vsync keystore export",
+  );
+}

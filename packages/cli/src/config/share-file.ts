@@ -1,0 +1,31 @@
+// Share and key files on the disk: written once and privately, and read from wherever they were sent.
+
+import { lstatSync, readFileSync } from "node:fs";
+import { CliError } from "../cli-error.ts";
+import { createPrivateFile } from "./private-file.ts";
+
+/** Each file has a passphrase of its own, so none is overwritten. */
+export function writeShareFile(path: string, bytes: Uint8Array): void {
+  try {
+    createPrivateFile(path, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const hint = "an earlier one has its own passphrase: remove the file, or give --out a new name";
+    throw new CliError("INPUT", `${path} exists already`, hint, { cause: error });
+  }
+}
+
+/** `kind` names it in messages: "share file". */
+export function readShareFile(
+  path: string,
+  kind: string,
+  { magic, maxBytes }: { readonly magic: string; readonly maxBytes: number },
+): Uint8Array {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined)
+    throw new CliError("INPUT", `there is no file ${path}`, `name the ${kind} you were sent`);
+  if (found.isDirectory() || found.isFIFO() || found.size > maxBytes) {
+    throw new CliError("INPUT", `${path} is no ${kind}`, `they are small files that begin with ${magic}`);
+  }
+  return readFileSync(path);
+}
