@@ -31,7 +31,14 @@ export const EXAMPLES: Readonly<Record<string, readonly [string, string]>> = {
     "vsync rotate-passphrase prod --grace 24h",
     "vsync rotate-passphrase prod --out ../new-passphrase",
   ],
+  doctor: ["vsync doctor", "vsync doctor prod"],
   status: ["vsync status --remote", "vsync status --all"],
+  "keystore list": ["vsync keystore list", "vsync keystore list --json"],
+  "keystore export": ["vsync keystore export prod dev", "vsync keystore export --all --out ../laptop.keys"],
+  "keystore import": [
+    "vsync keystore import ../laptop.keys",
+    "vsync keystore import ../laptop.keys --passphrase-file ../words",
+  ],
   "profile add": [
     'vsync profile add home --endpoint "file://$HOME/buckets" --bucket shop',
     "vsync profile add aws --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --bucket my-secrets",
