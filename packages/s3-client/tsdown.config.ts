@@ -8,8 +8,6 @@ const both = {
   target: "es2022",
   fixedExtension: false,
   plugins: [bundledLicences()],
-  // One file: each more that Node has to find, read and link at boot costs about a millisecond.
-  outputOptions: { codeSplitting: false },
 } satisfies UserConfig;
 
 // onlyBundle is a guard: the build fails when anything brings a package along that is not named here.

@@ -3,6 +3,7 @@
 
 import { ConfigMissingError, fromUtf8 } from "@vsync/envelope";
 import type { Inputs } from "./inputs.ts";
+import { readRegularFile } from "./regular-file-node.ts";
 import { warn } from "./warning.ts";
 
 /** A config blob has some 400 bytes. */
@@ -49,7 +50,6 @@ async function readInput(name: string, source: string): Promise<string> {
 }
 
 async function readInputFile(variable: string, path: string): Promise<string> {
-  const { readRegularFile } = await import("./regular-file-node.ts");
   const bytes = await readRegularFile(path, MAX_FILE_BYTES, (stats) =>
     checkMode(stats.mode, variable, path),
   ).catch((error) => {

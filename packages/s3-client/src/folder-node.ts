@@ -1,7 +1,6 @@
 // A folder bucket (file://): one file for an object, read and never written. docs/formats.md section 10.
+// Like all of the reader it is loaded at every start, and loads what it needs of Node only when it is used.
 
-import { stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { BundleCorruptError, S3UnreachableError, type VaultConfig } from "@vsync/envelope";
 import {
   decodeFolderObject,
@@ -15,8 +14,8 @@ import { readRegularFile } from "./regular-file-node.ts";
 /** Enough for what HEAD is asked of, a manifest. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
-export function openFolder(config: VaultConfig): Bucket {
-  const folder = bucketFolder(config);
+export async function openFolder(config: VaultConfig): Promise<Bucket> {
+  const folder = await bucketFolder(config);
 
   async function read(key: string, maxBytes: number): Promise<FolderObject | null> {
     const path = keyToPath(folder, key);
@@ -46,7 +45,8 @@ export function openFolder(config: VaultConfig): Bucket {
   };
 }
 
-function bucketFolder({ endpoint, bucket }: VaultConfig): string {
+async function bucketFolder({ endpoint, bucket }: VaultConfig): Promise<string> {
+  const { fileURLToPath } = await import("node:url");
   let parent: string | null = null;
   try {
     parent = fileURLToPath(endpoint);
@@ -63,6 +63,7 @@ function bucketFolder({ endpoint, bucket }: VaultConfig): string {
 
 /** A key that is not there, unless it is the bucket that is not. */
 async function missingKey(folder: string): Promise<null> {
+  const { stat } = await import("node:fs/promises");
   const bucket = await stat(folder).catch((error) => {
     if (isMissing(error)) return null;
     throw notReadable(error);

@@ -1,7 +1,6 @@
 // Reads a file that somebody else put there, without waiting for ever and without filling the memory.
 
 import type { Stats } from "node:fs";
-import { constants, open } from "node:fs/promises";
 
 /** `check` sees what the file is before anything is read of it, and may throw. Errors of the file system come through. */
 export async function readRegularFile(
@@ -9,6 +8,7 @@ export async function readRegularFile(
   maxBytes: number,
   check: (stats: Stats) => void = () => {},
 ): Promise<Uint8Array | "not a regular file" | "too long"> {
+  const { constants, open } = await import("node:fs/promises");
   // Without O_NONBLOCK the opening of a FIFO would wait for its writer, out of any deadline's reach.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {

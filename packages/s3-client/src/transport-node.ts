@@ -2,8 +2,6 @@
 // `fetch` costs some 40 ms there, more than a tenth of the key derivation.
 
 import type { Agent, AgentOptions, IncomingMessage } from "node:http";
-import type { VaultConfig } from "@vsync/envelope";
-import type { Bucket } from "./bucket.ts";
 import { connectionFailed } from "./network-failure.ts";
 import {
   bodyLimit,
@@ -13,10 +11,13 @@ import {
   type S3Request,
   type Transport,
 } from "./transport.ts";
+import { openTransport as openFetch } from "./transport-web.ts";
+
+export { openFolder } from "./folder-node.ts";
 
 /** `fetch`, when given, is used instead. */
 export async function openTransport(endpoint: URL, fetch?: typeof globalThis.fetch): Promise<Transport> {
-  if (fetch !== undefined) return (await import("./transport-web.ts")).openTransport(endpoint, fetch);
+  if (fetch !== undefined) return openFetch(endpoint, fetch);
   const http = endpoint.protocol === "https:" ? await import("node:https") : await import("node:http");
   const agent = new http.Agent(agentOptions(http.globalAgent));
   const connection = {
@@ -45,10 +46,6 @@ export async function openTransport(endpoint: URL, fetch?: typeof globalThis.fet
   }
 
   return { send, close: () => agent.destroy() };
-}
-
-export async function openFolder(config: VaultConfig): Promise<Bucket> {
-  return (await import("./folder-node.ts")).openFolder(config);
 }
 
 async function readAnswer(incoming: IncomingMessage, maxBytes: number): Promise<S3Answer> {

@@ -16,6 +16,7 @@ interface Built {
   readonly sources: ReadonlySet<string>;
   /** Modules that an import of the package loads from elsewhere. */
   readonly atFirst: readonly string[];
+  readonly files: number;
   /** Modules that are loaded from elsewhere, now or later. */
   readonly atAll: readonly string[];
 }
@@ -36,12 +37,7 @@ beforeAll(async () => {
     });
     const chunks = bundles.flatMap((bundle) => bundle.chunks).filter((chunk) => chunk.type === "chunk");
     const code = chunks.map((chunk) => chunk.code).join("\n");
-    const eager = new Set(chunks.filter((chunk) => chunk.isEntry));
-    for (const chunk of eager) {
-      for (const other of chunks) if (chunk.imports.includes(other.fileName)) eager.add(other);
-    }
     const modules = chunks.flatMap((chunk) => Object.entries(chunk.modules));
-    const own = new Set(chunks.map((chunk) => chunk.fileName));
     const specifiers = [...code.matchAll(/\b(?:from|import)\s*\(?"(?!\.\/)([^"]+)"/g)].map(
       (match) => match[1] as string,
     );
@@ -52,9 +48,8 @@ beforeAll(async () => {
           .filter(([, { renderedLength }]) => renderedLength > 0)
           .map(([id]) => id.replace(/^.*\/packages\//, "").replace(/^.*\/node_modules\//, "npm:")),
       ),
-      atFirst: [...new Set([...eager].flatMap((chunk) => chunk.imports))]
-        .filter((name) => !own.has(name))
-        .sort(),
+      atFirst: chunks.flatMap((chunk) => chunk.imports).sort(),
+      files: chunks.length,
       atAll: [...new Set(specifiers)].sort(),
     };
   }
@@ -105,6 +100,10 @@ test("the Node build needs nothing but Node, and loads HTTP and files only when 
     "node:zlib",
   ]);
   expect([...of("node").sources].filter((source) => source.startsWith("npm:"))).toEqual([]);
+});
+
+test.each(["node", "web"])("the %s build is one file: each more costs a boot a millisecond", (platform) => {
+  expect(of(platform).files).toBe(1);
 });
 
 test("the package has no dependency, and takes less than 300 KiB with its types", () => {
