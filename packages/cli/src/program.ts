@@ -36,7 +36,9 @@ export function buildProgram(execute: (act: Act) => Promise<void>): Command {
   declarePassphrase(program, execute);
   declareRotation(program, execute);
   declareStatus(program, execute);
+  declareDoctor(program, execute);
   declareProfile(program, execute);
+  declareKeystore(program, execute);
   declareShare(program, execute);
   declareSync(program, execute);
   declareHelp(program, execute);
@@ -411,6 +413,59 @@ function declareStatus(program: Command, execute: Execute): void {
         const { status, describeStatus } = await import("./commands/status.ts");
         const result = await status(context, options);
         return { result, said: describeStatus(result, context.host.now()) };
+      }),
+    );
+}
+
+function declareDoctor(program: Command, execute: Execute): void {
+  program
+    .command("doctor [env]")
+    .description("try out everything that vsync stands on, and say how to mend what does not hold")
+    .option("--iam", "print the least that writers and applications need to be allowed, and try nothing out")
+    .action((env: string | undefined, options) =>
+      execute(async (context) => {
+        const { doctor, describeDoctor } = await import("./commands/doctor.ts");
+        const result = await doctor(context, { ...(env !== undefined && { env }), ...options });
+        return { result, said: describeDoctor(result), status: result.status };
+      }),
+    );
+}
+
+function declareKeystore(program: Command, execute: Execute): void {
+  const group = program.command("keystore").description("this machine's environments, for another of yours");
+  group
+    .command("list")
+    .description("the environments that this machine has a config or a key for")
+    .action(() =>
+      execute(async (context) => {
+        const { keystoreList, describeKeystoreList } = await import("./commands/keystore-list.ts");
+        const result = await keystoreList(context);
+        return { result, said: describeKeystoreList(result) };
+      }),
+    );
+  group
+    .command("export [environments...]")
+    .description("write some of them, <env> or <repository>/<env>, to one encrypted file")
+    .option("--all", "every one that has a config and a key")
+    .option("--out <file>", "the file (default: vsync.keys)")
+    .option("--passphrase-file <path>", "a passphrase of your own for it, - for stdin (default: six words)")
+    .action((names: string[], options) =>
+      execute(async (context) => {
+        const { keystoreExport, describeKeystoreExport } = await import("./commands/keystore-export.ts");
+        const result = await keystoreExport(context, { names, ...options });
+        return { result, said: describeKeystoreExport(result) };
+      }),
+    );
+  group
+    .command("import <file>")
+    .description("set up the environments of such a file")
+    .option("--passphrase-file <path>", "the file's passphrase, - for stdin (or VSYNC_SHARE_PASSPHRASE)")
+    .option("--overwrite", "replace other vaults of the same names on this machine")
+    .action((file: string, options) =>
+      execute(async (context) => {
+        const { keystoreImport, describeKeystoreImport } = await import("./commands/keystore-import.ts");
+        const result = await keystoreImport(context, { file, ...options });
+        return { result, said: describeKeystoreImport(result) };
       }),
     );
 }
