@@ -142,7 +142,7 @@ function writeStandIns(bin: string): void {
     npm: 'test -n "$DATABASE_URL" && echo "> shop@1.0.0 $1"',
     openssl: "echo 5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e",
     kubectl: "grep -q '^kind: Secret' && echo 'secret/vsync created'",
-    gh: 'case "$1 $2" in "secret list") echo "[]";; "secret set") test -n "$(cat)";; *) exit 1;; esac',
+    gh: 'case "$1 $2" in "secret list") echo "[]";; "secret set") test "$3 $5" != "B a/refuses-b" && test -n "$(cat)";; *) exit 1;; esac',
   };
   mkdirSync(bin);
   for (const [name, script] of Object.entries(scripts)) {
