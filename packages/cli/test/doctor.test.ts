@@ -6,10 +6,19 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
+import { describeWithS3 } from "../../../test/s3-suite.ts";
+import { type FakeS3, startFakeS3 } from "../../store/test/fake-s3.ts";
+import { audit } from "../src/commands/audit.ts";
 import { type DoctorInput, type DoctorResult, describeDoctor, doctor } from "../src/commands/doctor.ts";
 import { init } from "../src/commands/init.ts";
+import { pull } from "../src/commands/pull.ts";
+import { push } from "../src/commands/push.ts";
+import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
+import { set } from "../src/commands/set.ts";
+import { status } from "../src/commands/status.ts";
+import { versions } from "../src/commands/versions.ts";
 import { loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
-import { iamPolicies } from "../src/doctor/iam.ts";
+import { iamPolicies, type Policy } from "../src/doctor/iam.ts";
 import { checkNodeOptions } from "../src/doctor/machine.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
@@ -217,6 +226,126 @@ test("on the word that one writer pushes, missing conditions are only worth know
   expect(of(result, "demo: clock")?.level).toBe("ok");
   expect(of(result, "demo: metadata")?.level).toBe("ok");
   expect(of(result, "demo: conditional writes")?.level).toBe("warn");
+});
+
+async function setUpWith(
+  { location, close }: Pick<FakeS3, "location"> & { close?: () => Promise<void> },
+  prefix?: string,
+) {
+  if (close !== undefined) onTestFinished(close);
+  const place = makeWorkplace();
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = location;
+  const flags = { endpoint, region, bucket, accessKey: accessKeyId, secretKeyFile: "-" };
+  const input = {
+    env,
+    iterations: 100_000,
+    singleWriter: true,
+    ...flags,
+    ...(prefix !== undefined && { prefix }),
+  };
+  await init(place.context({ stdin: secretAccessKey }), input);
+  return place;
+}
+
+test.each([
+  ["aws", "ok"],
+  ["ceph16", "ok"],
+  ["minio", "ok"],
+  ["spaces", "ok"],
+  ["b2", "warn"],
+  ["ignores-conditions", "warn"],
+] as const)("on a server like %s conditional writes are %s", async (profile, level) => {
+  const server = await startFakeS3({ profile });
+  const result = await examine(await setUpWith(server));
+  expect(of(result, "demo: conditional writes")?.level).toBe(level);
+  expect(result.checks.filter((check) => check.level === "fail")).toEqual([]);
+  expect([...server.objects.keys()]).toEqual([]);
+});
+
+test("credentials that may only read fail at writing, with the status for that", async () => {
+  const server = await startFakeS3();
+  const place = await setUpWith(server);
+  const { host } = place.context();
+  const config = loadEnvConfig(host, "acme_shop", env)!;
+  saveEnvConfig(host, "acme_shop", env, { ...config, s3: { ...config.s3, ...server.readOnlyCredentials } });
+  const result = await examine(place);
+  expect(of(result, "demo: bucket")?.level).toBe("ok");
+  expect(of(result, "demo: write")).toMatchObject({ level: "fail", code: "ACCESS_DENIED" });
+  expect(result.status).toBe(2);
+});
+
+test("a clock that the server refuses is the bucket's failure", async () => {
+  const place = await setUpWith(await startFakeS3());
+  const skewed = await startFakeS3({ now: () => Date.now() + 3_600_000 });
+  onTestFinished(() => skewed.close());
+  const { host } = place.context();
+  const config = loadEnvConfig(host, "acme_shop", env)!;
+  saveEnvConfig(host, "acme_shop", env, { ...config, s3: { ...config.s3, endpoint: skewed.endpoint } });
+  const result = await examine(place);
+  expect(of(result, "demo: bucket")).toMatchObject({ level: "fail", fix: expect.stringMatching(/clock/) });
+});
+
+test("the policies allow every request of a writer and of an application, and a writer no other", async () => {
+  const server = await startFakeS3();
+  const place = await setUpWith(server);
+  const input = { env };
+  for (const value of ["one", "two"]) {
+    await set(place.context({ stdin: value }), { env, name: "VALUE", source: "-" });
+    await push(place.context(), input);
+  }
+  await pull(place.context(), input);
+  await versions(place.context(), input);
+  await audit(place.context(), { env, verify: true });
+  await rotatePassphrase(place.context(), input);
+  await status(place.context(), { remote: true });
+  await examine(place);
+  const { iam } = await examine(place, {}, { iam: true });
+  const asked = new Set(server.requests.map(actionOf));
+  expect([...asked].filter((action) => !allows(iam!.writer, action))).toEqual([]);
+  for (const action of ["s3:DeleteObject acme_shop/demo/manifest", "s3:PutObject acme_shop/other/manifest"])
+    expect(allows(iam!.writer, action)).toBe(false);
+  const manifest = "acme_shop/demo/manifest";
+  expect(allows(iam!.reader, `s3:GetObject ${manifest}`)).toBe(true);
+  expect(allows(iam!.reader, `s3:PutObject ${manifest}`)).toBe(false);
+});
+
+const ACTIONS: Readonly<Record<string, string>> = { PUT: "PutObject", DELETE: "DeleteObject" };
+
+/** `s3:GetObject <key>`, or `s3:ListBucket <prefix>`. */
+function actionOf({ method, key, query }: FakeS3["requests"][number]): string {
+  if (query.has("list-type")) return `s3:ListBucket ${query.get("prefix")}`;
+  return `s3:${ACTIONS[method] ?? "GetObject"} ${key}`;
+}
+
+function allows({ Statement }: Policy, asked: string): boolean {
+  const [action = "", name = ""] = asked.split(" ");
+  return (Statement as readonly Statement[]).some(({ Action, Resource, Condition }) => {
+    const patterns = Condition?.StringLike["s3:prefix"] ?? Resource.map((arn) => arn.replace(/^[^/]*\//, ""));
+    return Action.includes(action) && patterns.some((pattern) => isLike(name, pattern));
+  });
+}
+
+interface Statement {
+  readonly Action: readonly string[];
+  readonly Resource: readonly string[];
+  readonly Condition?: { readonly StringLike: Readonly<Record<"s3:prefix", readonly string[]>> };
+}
+
+function isLike(name: string, pattern: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
+describeWithS3("on the S3 server", (s3) => {
+  test("everything holds, and status is in step", async () => {
+    const place = await setUpWith(s3, s3.prefix.replace(/\/$/, ""));
+    await set(place.context({ stdin: "one" }), { env, name: "VALUE", source: "-" });
+    await push(place.context(), { env });
+    const result = await examine(place);
+    expect(result.checks.filter(({ level }) => level === "fail")).toEqual([]);
+    for (const name of ["clock", "metadata", "etag", "conditional writes", "list", "delete"])
+      expect(of(result, `demo: ${name}`)?.level).toBe("ok");
+    expect(await status(place.context(), { remote: true })).toMatchObject({ inStep: true });
+  });
 });
 
 test("outside of a repository the machine is examined all the same", async () => {
