@@ -7,6 +7,7 @@ import { backupList, backupRestore } from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
+import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
@@ -38,6 +39,8 @@ const stored = async (place: Workplace, of = account) =>
 const store = async (place: Workplace, of: string, secret: string) =>
   await (await openKeystore(place.context().host)).set(of, secret);
 const token = async (place: Workplace) => (await runtimeToken(place.context(), { env })).config;
+const journalOf = (place: Workplace, baseEtag: string) =>
+  JSON.stringify({ version: 1, baseEtag, keystore: `the file keystore ${join(place.home, "keystore")}` });
 const manifestEtag = async (place: Workplace) => {
   const { openStore } = await import("@vsync/store");
   const bucket = await openStore({ ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" });
@@ -183,7 +186,7 @@ describe("interrupted", () => {
     rmSync(place.home, { recursive: true });
     cpSync(before, place.home, { recursive: true });
     await store(place, `${account}#next`, next);
-    writeFileSync(join(place.state, "rotation.json"), JSON.stringify({ version: 1, baseEtag: etag }), {
+    writeFileSync(join(place.state, "rotation.json"), journalOf(place, etag), {
       mode: 0o600,
     });
     const context = place.context();
@@ -200,7 +203,7 @@ describe("interrupted", () => {
     const old = await stored(place);
     await store(place, `${account}#next`, "the staged passphrase, 44 characters long..");
     const journal = join(place.state, "rotation.json");
-    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: await manifestEtag(place) }), {
+    writeFileSync(journal, journalOf(place, await manifestEtag(place)), {
       mode: 0o600,
     });
     expect(await pull(place.context(), { env })).toMatchObject({ generation: 1 });
@@ -219,7 +222,7 @@ describe("interrupted", () => {
     await push(place.context(), { env });
     await store(place, `${account}#next`, "the staged passphrase, 44 characters long..");
     const journal = join(place.state, "rotation.json");
-    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: etag }), { mode: 0o600 });
+    writeFileSync(journal, journalOf(place, etag), { mode: 0o600 });
     await pull(place.context(), { env });
     expect([await stored(place), await stored(place, `${account}#next`), existsSync(journal)]).toEqual([
       old,
@@ -231,8 +234,83 @@ describe("interrupted", () => {
   test("before anything was staged: nothing is left of it", async () => {
     const place = await setUp();
     const journal = join(place.state, "rotation.json");
-    writeFileSync(journal, JSON.stringify({ version: 1, baseEtag: "x" }), { mode: 0o600 });
+    writeFileSync(journal, journalOf(place, "x"), { mode: 0o600 });
     await pull(place.context(), { env });
     expect(existsSync(journal)).toBe(false);
   });
+
+  /** The machine as it was when the manifest had just been swapped; returns both passphrases. */
+  async function killedAfterTheSwap(place: Workplace & { state: string }, input: Partial<RotateInput> = {}) {
+    const old = (await stored(place)) as string;
+    const etag = await manifestEtag(place);
+    const before = join(place.folder, "before");
+    cpSync(place.home, before, { recursive: true });
+    await rotate(place, input);
+    const next = (await stored(place)) as string;
+    rmSync(place.home, { recursive: true });
+    cpSync(before, place.home, { recursive: true });
+    await store(place, `${account}#next`, next);
+    writeFileSync(join(place.state, "rotation.json"), journalOf(place, etag), { mode: 0o600 });
+    return { old, next };
+  }
+
+  test("and asked for again: the one that was begun is finished, its grace intact, and no second one made", async () => {
+    const place = await setUp();
+    const config = await token(place);
+    const { old, next } = await killedAfterTheSwap(place, { grace: "1h" });
+    const again = await rotate(place, { grace: "1h" });
+    expect(again).toMatchObject({ published: true, generation: 2, graceUntil: expect.stringMatching(/^20/) });
+    expect([await stored(place), await stored(place, `${account}#replaced`)]).toEqual([next, old]);
+    expect((await openWith({ config, passphrase: old })).getEnv("VALUE")).toBe("one");
+  });
+
+  test("while a variable holds the new passphrase already: the old one is kept, and what is under it is not lost", async () => {
+    const place = await setUp();
+    await setValue(place, "edit");
+    await pull(place.context(), { env, backup: true });
+    const { old, next } = await killedAfterTheSwap(place);
+    await pull(place.context({ env: { VSYNC_PASSPHRASE: next } }), { env, force: true });
+    expect([await stored(place), await stored(place, `${account}#replaced`)]).toEqual([next, old]);
+    await backupRestore(place.context(), { env });
+    expect((await get(place.context(), { env, name: "VALUE" })).value).toBe("edit");
+  });
+
+  test("and continued with another keystore: that one cannot decide, and forgets nothing", async () => {
+    const place = await setUp();
+    const { next } = await killedAfterTheSwap(place);
+    const elsewhere = {
+      env: { VSYNC_KEYSTORE: `file:${join(place.home, "other")}`, VSYNC_PASSPHRASE: "whatever it may be" },
+    };
+    await expect(versions(place.context(elsewhere), { env })).rejects.toMatchObject({ code: "LOCAL_IO" });
+    await versions(place.context(), { env });
+    expect(await stored(place)).toBe(next);
+  });
+
+  test("passphrase show and run --remote use the passphrase that is in force", async () => {
+    const place = await setUp();
+    const { next } = await killedAfterTheSwap(place);
+    const out = join(place.folder, "shown");
+    await passphraseShow(place.context(), { env, out });
+    expect(readFileSync(out, "utf8")).toBe(next);
+  });
+});
+
+test("an empty variable is none: the new passphrase goes into the keystore", async () => {
+  const place = await setUp();
+  const old = await stored(place);
+  await rotate(place, {}, { env: { VSYNC_PASSPHRASE: "" } });
+  expect(await stored(place)).not.toBe(old);
+  expect(await pull(place.context(), { env })).toMatchObject({ generation: 2 });
+});
+
+test("backups are brought over where variables stand in for the keystore, too", async () => {
+  const place = await setUp();
+  const old = { env: { VSYNC_PASSPHRASE: (await stored(place)) as string } };
+  await setValue(place, "edit");
+  await pull(place.context(old), { env, backup: true });
+  const out = join(place.folder, "next");
+  await rotate(place, { out }, old);
+  const next = { env: { VSYNC_PASSPHRASE: readFileSync(out, "utf8") } };
+  await backupRestore(place.context(next), { env });
+  expect((await get(place.context(next), { env, name: "VALUE" })).value).toBe("edit");
 });

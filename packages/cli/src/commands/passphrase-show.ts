@@ -3,11 +3,11 @@
 
 import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
-import { requireEnvConfig } from "../config/env-config.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import type { Context, Said } from "../context.ts";
-import { checkEnvName, findRepository } from "../identity/repository.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
+import { locateVault } from "../vault/local-vault.ts";
+import { locate } from "../vault/located.ts";
 
 export interface PassphraseShowInput {
   readonly env: string;
@@ -21,9 +21,7 @@ export async function passphraseShow(
   { env, out }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
-  checkEnvName(env);
-  const { name: repo } = findRepository(host, flags.repo);
-  requireEnvConfig(host, repo, env);
+  const repo = locate(context, env).repository.name;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
       "INPUT",
@@ -31,6 +29,7 @@ export async function passphraseShow(
       `write it to a new private file: vsync passphrase show ${env} --out <file>`,
     );
   }
+  await locateVault(context, env); // an interrupted rotation may have brought another passphrase into force
   const { text } = await requirePassphrase(context, repo, env);
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;

@@ -14,6 +14,7 @@ import {
 } from "../vault/environment.ts";
 import { findVersion } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
+import type { Pending } from "../vault/pending.ts";
 import { publish } from "../vault/publish.ts";
 import { fetchIfSound } from "../vault/remote.ts";
 
@@ -41,9 +42,11 @@ const STEPS = 3;
 
 export async function restore(context: Context, input: RestoreInput): Promise<RestoreResult> {
   const oldPassphrase = await readOldPassphrase(context, input);
-  return await withEnvironment(context, input.env, (environment) =>
-    restoreVersion(environment, input, oldPassphrase, context.flags.dryRun),
-  );
+  return await withEnvironment(context, input.env, async (environment, { recovered }) => {
+    const pending = recovered?.became === "committed" ? recovered.pending : null;
+    if (pending?.operation === "restore") return finished(input, pending);
+    return await restoreVersion(environment, input, oldPassphrase, context.flags.dryRun);
+  });
 }
 
 export function describeRestore(result: RestoreResult): Said {
@@ -57,6 +60,13 @@ export function describeRestore(result: RestoreResult): Said {
   ];
   if (superseded) notes.push("somebody has published on top of it since");
   return { notes: [...notes, `the vault folder is as it was; to bring it there too: vsync pull ${env}`] };
+}
+
+/** The restore that was asked for had been interrupted, and is done now: a second one could go back too far. */
+function finished({ env }: RestoreInput, { timestamp, generation, audit }: Pending): RestoreResult {
+  const restored = audit?.meta.restored ?? timestamp;
+  const changes = { added: [], changed: [], removed: [] };
+  return { env, restored, published: true, generation, timestamp, superseded: false, ...changes };
 }
 
 async function restoreVersion(

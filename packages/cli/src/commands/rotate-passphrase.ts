@@ -5,6 +5,8 @@ import {
   deriveKeys,
   formatTimestamp,
   generatePassphrase,
+  graceUntil,
+  parseTimestamp,
   passphraseProblem,
   sealGrace,
   type VaultKeys,
@@ -15,6 +17,7 @@ import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
+import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { recordCommit, requireCommitted } from "../vault/commit.ts";
 import {
   type AuditInput,
@@ -24,10 +27,18 @@ import {
   readStanding,
   withEnvironment,
 } from "../vault/environment.ts";
+import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { type Publication, publish } from "../vault/publish.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
-import { keyPlaces, promote, stage, stagedPassphrase, unstage } from "../vault/rotation.ts";
+import {
+  type FinishedRotation,
+  keyPlaces,
+  promote,
+  stage,
+  stagedPassphrase,
+  unstage,
+} from "../vault/rotation.ts";
 
 export interface RotateInput extends AuditInput {
   readonly env: string;
@@ -81,6 +92,9 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
       );
     }
     if (input.finish) return await finish(context, environment, input, current);
+    if (opened.finishedRotation !== null && input.newPassphraseFile === undefined) {
+      return describeFinished(opened, opened.finishedRotation, input, current);
+    }
     return await rotate(context, environment, opened, input, current, graceMs);
   });
 }
@@ -125,6 +139,25 @@ export function describeRotatePassphrase({
   };
 }
 
+/** The rotation that was asked for had been interrupted, and is done now: a second one would cut its grace short. */
+function describeFinished(
+  { passphrase }: Opened,
+  { timestamp, generation }: FinishedRotation,
+  { env }: RotateInput,
+  { grace }: CurrentVersion,
+): RotateResult {
+  const until = grace === undefined ? null : parseTimestamp(graceUntil(grace) ?? "");
+  return {
+    env,
+    published: true,
+    did: "rotate",
+    generation,
+    timestamp,
+    graceUntil: until === null ? null : seconds(until),
+    passphraseIn: passphrase.source,
+  };
+}
+
 async function rotate(
   context: Context,
   environment: Environment,
@@ -135,8 +168,7 @@ async function rotate(
 ): Promise<RotateResult> {
   const { env } = input;
   const { remote, local, config, terminal } = environment;
-  const isStored =
-    context.host.env.VSYNC_PASSPHRASE === undefined && context.host.env.VSYNC_PASSPHRASE_FILE === undefined;
+  const isStored = (await passphraseFromVariables(context)) === null;
   if (!isStored && input.out === undefined) {
     const message = `${old.source} gives the passphrase of ${env}, so there is no keystore to keep the new one in`;
     throw new CliError("INPUT", message, `vsync rotate-passphrase ${env} --out <file>`);
@@ -158,9 +190,9 @@ async function rotate(
   const { salt, iterations } = config.encryption;
   const keys = await deriveKeys(next, salt, iterations);
   try {
+    const grace = untilMs === null ? undefined : await graceOf(remote.keys, remote.prefix, current, untilMs);
     if (input.out !== undefined) writeOut(resolve(context.host.cwd, input.out), next);
     if (isStored) await stage(local.paths, places, current.etag, next);
-    const grace = untilMs === null ? undefined : await graceOf(remote.keys, remote.prefix, current, untilMs);
     const rotated = {
       ...environment,
       remote: { ...remote, keys },
@@ -188,6 +220,7 @@ async function rotate(
         { passphrase: old.text, keys: remote.keys },
         { passphrase: next, keys },
       );
+    else await rekeyKeptBundles(local.paths, remote.keys, keys);
     const passphraseIn = isStored ? places.keystore.description : (input.out as string);
     return { ...described, published: true, ...version, passphraseIn };
   } finally {

@@ -9,7 +9,7 @@ import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Child, startChild } from "../running/child.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault } from "../vault/local-vault.ts";
-import { type Located, locate } from "../vault/located.ts";
+import type { Located } from "../vault/located.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
 import { readScalars } from "../vault/scalars.ts";
 
@@ -48,7 +48,7 @@ export async function run(context: Context, input: RunInput): Promise<RunResult>
     );
   }
   const remote = input.remote === true || input.watch === true;
-  const located = remote ? locate(context, input.env) : await locateVault(context, input.env);
+  const located = await locateVault(context, input.env);
   const open = async (): Promise<Source> =>
     remote ? await openRemote(context, located) : { scalars: readScalars(located).pairs, vault: null };
   let source = await open();

@@ -16,9 +16,9 @@ import { type Located, locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
 import type { AuditIntent } from "./pending.ts";
 import type { Local } from "./publish.ts";
-import { recoverEarlierWork } from "./recover.ts";
+import { type RecoveredPublish, recoverEarlierWork } from "./recover.ts";
 import { type CurrentVersion, type Remote, readCurrentVersion, type Trust } from "./remote.ts";
-import { settleRotation } from "./rotation.ts";
+import { type FinishedRotation, settleRotation } from "./rotation.ts";
 import type { Listing } from "./vault-folder.ts";
 
 export interface Environment {
@@ -35,6 +35,9 @@ export interface Environment {
 export interface Opened {
   readonly located: Located;
   readonly passphrase: Passphrase;
+  /** What an earlier process had begun and this one has just finished: who asks for it again has it. */
+  readonly finishedRotation: FinishedRotation | null;
+  readonly recovered: RecoveredPublish | null;
 }
 
 /** What audited commands take from the command line. */
@@ -57,7 +60,8 @@ export async function withEnvironment<T>(
   ensurePrivateDir(stateFolder);
   const lock = acquireLock(paths.lock);
   try {
-    const passphrase = existsSync(paths.rotation) ? await settleRotation(context, located, stored) : stored;
+    const settled = existsSync(paths.rotation) ? await settleRotation(context, located, stored) : null;
+    const passphrase = settled?.passphrase ?? stored;
     const { salt, iterations } = config.encryption;
     const [keys, store] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
@@ -69,8 +73,9 @@ export async function withEnvironment<T>(
       const local: Local = { paths, now: () => host.now(), random: (size) => host.random(size) };
       const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
-      await recoverEarlierWork(environment);
-      return await work(environment, { located, passphrase });
+      const recovered = await recoverEarlierWork(environment);
+      const finishedRotation = settled?.finished ?? null;
+      return await work(environment, { located, passphrase, finishedRotation, recovered });
     } finally {
       wipe(keys.master, keys.sealKey, keys.chainKey);
       await store.close();
@@ -107,22 +112,25 @@ export function trustOf(
   return {
     sealRequired: ledger.sealed || config.minGen !== undefined,
     highest: ledger.highest,
-    minGen: config.minGen ?? 0,
+    // A person who accepted an older state has accepted it against the config as it was then, too.
+    minGen: (config.minGen ?? 0) > ledger.waivedMinGen ? (config.minGen as number) : 0,
     acceptRollback,
   };
 }
 
 /** Remembers a version that has proved genuine: whatever happens next, an older one is a rollback from now on. */
 export function rememberGenuine(
-  { local: { paths } }: Environment,
+  { config, local: { paths } }: Environment,
   ledger: Ledger,
   { timestamp, generation, seal }: CurrentVersion,
   acceptRollback = false,
 ): Ledger {
   if (seal === null) return ledger;
   const seen = { generation, timestamp, writeId: seal.writeId };
-  const next = withGenuine(acceptRollback ? { ...ledger, highest: null } : ledger, seen);
-  const isNews = next.sealed !== ledger.sealed || next.highest?.writeId !== ledger.highest?.writeId;
+  const waives = acceptRollback && (config.minGen ?? 0) > generation;
+  const waivedMinGen = waives ? (config.minGen as number) : ledger.waivedMinGen;
+  const next = withGenuine(acceptRollback ? { ...ledger, highest: null, waivedMinGen } : ledger, seen);
+  const isNews = waives || next.sealed !== ledger.sealed || next.highest?.writeId !== ledger.highest?.writeId;
   if (isNews) saveLedger(paths, next);
   return next;
 }

@@ -8,6 +8,8 @@ export interface Ledger {
   /** A seal was made or verified here before; from then on one is required. */
   readonly sealed: boolean;
   readonly highest: HighWater | null;
+  /** The config's `minGen` that a person has accepted an older state against; 0: none. */
+  readonly waivedMinGen: number;
   /** The last audit chain value seen. */
   readonly auditChain: string | null;
   readonly synced: Synced | null;
@@ -48,7 +50,7 @@ export interface FileStat {
   readonly inode: string;
 }
 
-const EMPTY: Ledger = { sealed: false, highest: null, auditChain: null, synced: null };
+const EMPTY: Ledger = { sealed: false, highest: null, waivedMinGen: 0, auditChain: null, synced: null };
 
 export function loadLedger(paths: StatePaths): Ledger {
   const damage = {
@@ -59,8 +61,14 @@ export function loadLedger(paths: StatePaths): Ledger {
 }
 
 export function saveLedger(paths: StatePaths, ledger: Ledger): void {
-  const { sealed, highest, auditChain, synced } = ledger;
-  writeStateFile(paths.ledger, { sealed, highest, auditChain, synced: synced && syncedToJson(synced) });
+  const { sealed, highest, waivedMinGen, auditChain, synced } = ledger;
+  writeStateFile(paths.ledger, {
+    sealed,
+    highest,
+    waivedMinGen,
+    auditChain,
+    synced: synced && syncedToJson(synced),
+  });
 }
 
 /** A version that has proved genuine raises the high-water mark. */
@@ -93,14 +101,15 @@ export function syncedFromJson(value: unknown): Synced | null {
 }
 
 function parseLedger(fields: Record<string, unknown>): Ledger | null {
-  const { sealed, highest, auditChain } = fields;
+  const { sealed, highest, waivedMinGen, auditChain } = fields;
   const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
   const sound =
     typeof sealed === "boolean" &&
     (highest === null || isHighWater(highest)) &&
+    isCount(waivedMinGen) &&
     (auditChain === null || typeof auditChain === "string") &&
     (fields.synced === null || synced !== null);
-  return sound ? { sealed, highest, auditChain, synced } : null;
+  return sound ? { sealed, highest, waivedMinGen, auditChain, synced } : null;
 }
 
 function isFolderIdentity(value: unknown): value is FolderIdentity {

@@ -21,14 +21,14 @@ export interface RecoveredPublish {
   readonly became: "committed" | "dropped" | "untraceable" | "manifest-gone";
 }
 
-/** Every command's first step. */
+/** Every command's first step. Returns what it found of an interrupted publish; null: there was none. */
 export async function recoverEarlierWork({
   remote,
   local: { paths },
   vaultFolder,
   terminal,
   writeAuditRow,
-}: Environment): Promise<void> {
+}: Environment): Promise<RecoveredPublish | null> {
   removeLeftovers(vaultFolder); // of a `set` that was killed: a push would publish it
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
@@ -40,6 +40,7 @@ export async function recoverEarlierWork({
   }
   const publish = await recoverPublish(remote, paths, writeAuditRow);
   if (publish !== null) terminal.note(describePublish(publish));
+  return publish;
 }
 
 /**

@@ -7,6 +7,7 @@
 import { deriveKeys, judgeManifest, type VaultKeys, wipe } from "@vsync/envelope";
 import { type ObjectStore, openStore } from "@vsync/store";
 import { auditRowWriter } from "../audit/write-row.ts";
+import { CliError } from "../cli-error.ts";
 import { keyAccount, replacedAccount, stagedAccount } from "../config/paths.ts";
 import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
@@ -23,6 +24,14 @@ import type { StatePaths } from "./state-paths.ts";
 interface Journal {
   /** Of the manifest that the rotation replaces: while it stands there, the swap may still arrive. */
   readonly baseEtag: string;
+  /** Where the new passphrase is staged: another keystore knows nothing of it. */
+  readonly keystore: string;
+}
+
+/** A rotation that an earlier process had begun, and this one has finished. */
+export interface FinishedRotation {
+  readonly timestamp: string;
+  readonly generation: number;
 }
 
 /** The accounts of one environment in the keystore, as a rotation uses them. */
@@ -52,7 +61,7 @@ export async function stage(
   baseEtag: string,
   next: string,
 ): Promise<void> {
-  const journal: Journal = { baseEtag };
+  const journal: Journal = { baseEtag, keystore: places.keystore.description };
   writeStateFile(paths.rotation, { ...journal });
   await places.keystore.set(places.staged, next);
 }
@@ -87,24 +96,28 @@ export async function stagedPassphrase(
   return loadJournal(paths) === null ? null : await keystore.get(staged);
 }
 
-/** Finds out which passphrase an interrupted rotation left in force, and returns that one. */
+/** Finds out which passphrase an interrupted rotation left in force; `given` is what this run would use otherwise. */
 export async function settleRotation(
   context: Context,
   located: Located,
-  stored: Passphrase,
-): Promise<Passphrase> {
+  given: Passphrase,
+): Promise<{ readonly passphrase: Passphrase; readonly finished: FinishedRotation | null }> {
   const { paths, config, env } = located;
+  const undecided = { passphrase: given, finished: null };
   const journal = loadJournal(paths);
-  if (journal === null) return stored;
+  if (journal === null) return undecided;
   const places = await keyPlaces(context, located);
+  if (places.keystore.description !== journal.keystore) throw stagedElsewhere(env, journal, places);
   const staged = await places.keystore.get(places.staged);
   if (staged === null) {
     removePrivateFile(paths.rotation); // killed before anything was staged, and so before anything was sent
-    return stored;
+    return undecided;
   }
+  // What is kept on this machine is under the stored one, whatever a variable says by now.
+  const old = (await places.keystore.get(places.inForce)) ?? given.text;
   const { salt, iterations } = config.encryption;
   const [oldKeys, newKeys, store] = await Promise.all([
-    deriveKeys(stored.text, salt, iterations),
+    deriveKeys(old, salt, iterations),
     deriveKeys(staged, salt, iterations),
     openStore(config.s3, { env: context.host.env }),
   ]);
@@ -119,26 +132,23 @@ export async function settleRotation(
       );
     }
     const manifest = await getManifest(remote);
-    if (manifest === null || manifest.etag === journal.baseEtag) return stored;
-    const isUnder = async (keys: VaultKeys): Promise<boolean> =>
-      (await judgeManifest(keys, config.prefix, manifest, context.host.now())).kind === "verified";
-    if (await isUnder(newKeys)) {
-      await promote(
-        paths,
-        places,
-        { passphrase: stored.text, keys: oldKeys },
-        { passphrase: staged, keys: newKeys },
-      );
+    if (manifest === null || manifest.etag === journal.baseEtag) return undecided;
+    const judge = async (keys: VaultKeys) =>
+      await judgeManifest(keys, config.prefix, manifest, context.host.now());
+    const verdict = await judge(newKeys);
+    if (verdict.kind === "verified") {
+      await promote(paths, places, { passphrase: old, keys: oldKeys }, { passphrase: staged, keys: newKeys });
       context.terminal.note(`an interrupted rotation of ${env}'s passphrase was finished`);
-      return { text: staged, source: places.keystore.description };
+      const passphrase = { text: staged, source: places.keystore.description };
+      return { passphrase, finished: verdict.manifest };
     }
-    if (await isUnder(oldKeys)) {
+    if ((await judge(oldKeys)).kind === "verified") {
       await unstage(paths, places);
       context.terminal.note(
         `an interrupted rotation of ${env}'s passphrase was undone: the old one is in force`,
       );
     }
-    return stored;
+    return undecided;
   } finally {
     for (const { master, sealKey, chainKey } of [oldKeys, newKeys]) wipe(master, sealKey, chainKey);
     await store.close();
@@ -157,6 +167,14 @@ function loadJournal(paths: StatePaths): Journal | null {
   return readStateFile(paths.rotation, parseJournal, damage);
 }
 
-function parseJournal({ baseEtag }: Record<string, unknown>): Journal | null {
-  return typeof baseEtag === "string" ? { baseEtag } : null;
+function parseJournal({ baseEtag, keystore }: Record<string, unknown>): Journal | null {
+  return typeof baseEtag === "string" && typeof keystore === "string" ? { baseEtag, keystore } : null;
+}
+
+function stagedElsewhere(env: string, { keystore }: Journal, places: KeyPlaces): CliError {
+  return new CliError(
+    "LOCAL_IO",
+    `a rotation of ${env}'s passphrase was interrupted, and the new one is staged in ${keystore}; this run uses ${places.keystore.description}`,
+    "set VSYNC_KEYSTORE as it was then (or unset it for the keychain), and run the same command again",
+  );
 }
