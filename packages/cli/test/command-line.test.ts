@@ -82,6 +82,45 @@ describe("--version", () => {
   });
 });
 
+describe("what answers at once", () => {
+  // The build leaves a comment with the source of each module it took in.
+  const HEAVY = /^\/\/#region .*(@aws-sdk|@smithy|@clack)|node_modules\/@napi-rs\/keyring/m;
+
+  /** The paths and texts of all modules that Node loaded to run this. */
+  const loadedBy = async (args: readonly string[]): Promise<string> => {
+    const place = makeWorkplace();
+    const folder = join(place.folder, "loaded");
+    await vsync(args, { env: { NODE_V8_COVERAGE: folder } }, place);
+    const urls = readdirSync(folder)
+      .flatMap((file) => JSON.parse(readFileSync(join(folder, file), "utf8")).result)
+      .map(({ url }: { url: string }) => url)
+      .filter((url) => url.startsWith("file:"));
+    return urls.map((url) => `${url}\n${readFileSync(fileURLToPath(url), "utf8")}\n`).join("");
+  };
+
+  test.each([
+    "--version",
+    "--help",
+    "push --help",
+    "__complete -- push d",
+    "docs aws",
+    "completion zsh",
+    "profile list",
+  ])("loads no SDK, no keyring and no prompts: %s", async (line) => {
+    const loaded = await loadedBy(line.split(" "));
+    expect(loaded).toContain("dist/main.js");
+    expect(HEAVY.exec(loaded)?.[0]).toBeUndefined();
+    expect(loaded.length).toBeLessThan(256 * 1024);
+  });
+
+  test("(what is heavy would be seen: the build has it)", () => {
+    const dist = dirname(MAIN);
+    const names = readdirSync(dist).filter((name) => name.endsWith(".js"));
+    const found = names.map((name) => HEAVY.exec(readFileSync(join(dist, name), "utf8"))?.[1]);
+    expect(found).toEqual(expect.arrayContaining(["@aws-sdk", "@clack"]));
+  });
+});
+
 describe("help", () => {
   test("is data: on stdout, status 0", async () => {
     const { stdout, stderr } = await vsync(["--help"]);
