@@ -68,8 +68,8 @@ async function openGithub(tool: Tool, routing: Routing, env: NodeJS.ProcessEnv):
           kind === "remove"
             ? tool(["secret", "delete", name, ...where])
             : /[\r\n]$/.test(value)
-              ? tool(["secret", "set", "--env-file", "-", ...where], {
-                  value: `${name}="${inDoubleQuotes(value)}"`,
+              ? tool(["secret", "set", "-f", "-", ...where], {
+                  value: envFileLine(name, value),
                   secrets: [value],
                 })
               : tool(["secret", "set", name, ...where], { value }),
@@ -78,11 +78,14 @@ async function openGithub(tool: Tool, routing: Routing, env: NodeJS.ProcessEnv):
   };
 }
 
-// gh takes line breaks off the end of what it reads, but not off the values of an env file, and a key in PEM form needs its
-// last one. Its parser expands variables in double quotes, and knows these escapes.
-function inDoubleQuotes(value: string): string {
-  return value
+/**
+ * gh takes line breaks off the end of what it reads, but not off the values of an env file, and a key in PEM form needs its
+ * last one. Between double quotes gh's parser expands variables, and knows these escapes.
+ */
+export function envFileLine(name: string, value: string): string {
+  const escaped = value
     .replace(/[\\"$]/g, "\\$&")
     .replace(/\n/g, "\\n")
     .replace(/\r/g, "\\r");
+  return `${name}="${escaped}"`;
 }

@@ -28,7 +28,7 @@ export const google: Platform = {
       input: "gcpLocations",
       flag: "--gcp-locations <a,b>",
       what: "locations of new secrets",
-      form: /^[a-z0-9-]*[a-z0-9](,[a-z0-9-]*[a-z0-9])*$/,
+      form: /^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$/,
       required: false,
     },
   ],

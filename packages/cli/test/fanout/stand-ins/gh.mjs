@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Stands in for GitHub's gh (2.26 and later): `secret list|set|delete` for a repository or one of its environments.
+import { parseLine } from "./godotenv.mjs";
 import { behaviour, fail, kept, option, readStdin, standIn } from "./stand-in.mjs";
 
 const LOGIN =
@@ -18,25 +19,11 @@ await standIn(([group, verb, name]) => {
     const mine = kept.names().filter((key) => key.startsWith(`${scope} `));
     return JSON.stringify(mine.map((key) => ({ name: key.slice(scope.length + 1) })));
   }
-  if (verb === "set" && option("--env-file") === "-") {
-    const [, key, quoted] =
-      /^([A-Za-z0-9_.]+)=(".*")\s*$/s.exec(readStdin()) ?? fail(1, "error parsing env file");
-    return kept.set(inScope(key), unquote(quoted));
+  if (verb === "set" && option("-f") === "-") {
+    const [key, value] = parseLine(readStdin(), process.env) ?? fail(1, "error parsing env file");
+    return kept.set(inScope(key), value);
   }
   if (verb === "set") return kept.set(inScope(name), readStdin().replace(/[\r\n]+$/, ""));
   if (verb === "delete" && kept.has(inScope(name))) return kept.remove(inScope(name));
   fail(1, `failed to delete secret ${name}: HTTP 404: Not Found (https://api.github.com/${scope}/${name})`);
 });
-
-/** Double quotes as godotenv reads them: two passes for escapes, then variables. */
-function unquote(quoted) {
-  const end = [...quoted].findIndex((char, at) => at > 0 && char === '"' && quoted[at - 1] !== "\\");
-  const inner = quoted.slice(0, end).replace(/"+$/, "").replace(/^"+/, "");
-  const breaks = inner.replace(/\\./g, (pair) => ({ "\\n": "\n", "\\r": "\r" })[pair] ?? pair);
-  return breaks
-    .replace(/\\([^$])/g, "$1")
-    .replace(/(\\)?(\$)(\()?\{?([A-Z0-9_]+)?\}?/g, (all, escaped, _dollar, _open, variable) => {
-      if (escaped) return all.slice(1);
-      return variable === undefined ? all : (process.env[variable] ?? "");
-    });
-}
