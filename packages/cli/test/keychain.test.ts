@@ -160,6 +160,26 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
     expect((await desk.vsync(["runtime-token", "demo"])).stdout).toMatch(/^vsync-cfg-v1:/);
   });
 
+  test("is listed by keystore list, and tried out by doctor, which leaves nothing in it", async () => {
+    const desk = await withBus();
+    startKeyring(desk);
+    await desk.vsync(initFlags(desk));
+    const { checks } = JSON.parse((await desk.vsync(["doctor", "--json"])).stdout);
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        name: "keystore",
+        level: "ok",
+        says: expect.stringMatching(/keeps, returns/),
+      }),
+    );
+    const { environments } = JSON.parse((await desk.vsync(["keystore", "list", "--json"])).stdout);
+    expect(environments).toEqual([
+      { repo: "acme_shop", env: "demo", config: true, key: true, earlierKey: false },
+    ]);
+    lock(desk);
+    expect((await failure(desk, ["keystore", "list"])).message).toMatch(/^the Secret Service is locked/);
+  });
+
   test("keeps the old passphrase beside the new one when init overwrites", async () => {
     const desk = await withBus();
     startKeyring(desk);
