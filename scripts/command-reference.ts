@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { EXAMPLES } from "../packages/cli/src/examples.ts";
 import { buildProgram } from "../packages/cli/src/program.ts";
 
 type Declared = ReturnType<typeof buildProgram>;
@@ -46,7 +47,14 @@ function section(name: string, command: Declared): string[] {
   });
   const text = `    vsync ${[name, ...parts].join(" ")}`;
   const options = command.options.length > 0 ? [optionTable(command)] : [];
-  return [`## ${name}`, text, sentence(command.description()), ...options];
+  const examples = EXAMPLES[name]?.map((line) => `    ${line}`).join("\n");
+  return [
+    `## ${name}`,
+    text,
+    sentence(command.description()),
+    ...options,
+    ...(examples === undefined ? [] : ["Examples:", examples]),
+  ];
 }
 
 function optionTable(command: Declared): string {
