@@ -14,6 +14,7 @@ import { describeShareExport, type ShareExportInput, shareExport } from "../src/
 import { type ShareImportInput, shareImport } from "../src/commands/share-import.ts";
 import { loadEnvConfig } from "../src/config/env-config.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
+import { acquireLock } from "../src/vault/lock.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
 const env = "demo";
@@ -180,6 +181,9 @@ test("nothing of a share is believed unchecked", async () => {
   await expect(forge({ config: { ...genuine, files: { vaultFolder: "../../etc" } } })).rejects.toMatchObject({
     code: "INPUT",
   });
+  await expect(forge({ config: { ...genuine, files: { vaultFolder: ".vscode" } } })).rejects.toMatchObject({
+    code: "CORRUPT",
+  });
   await expect(forge({ config: { ...genuine, prefix: "../x/" } })).rejects.toMatchObject({ code: "CORRUPT" });
   await expect(
     forge({ config: { ...genuine, s3: { ...genuine.s3, endpoint: "javascript:1" } } }),
@@ -189,6 +193,39 @@ test("nothing of a share is believed unchecked", async () => {
   ).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });
   await expect(forge({})).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
   expect(loadEnvConfig(bob.context().host, "acme_shop", env)).toBeNull();
+});
+
+test("a share that asks for more than the bucket has is refused, and its folder is taken in one spelling", async () => {
+  const alice = await setUp();
+  const bob = makeWorkplace();
+  const config = loadEnvConfig(alice.context().host, "acme_shop", env) as unknown as Record<string, object>;
+  const key = (await stored(alice)) as string;
+  const file = join(bob.folder, "made.share");
+  const made = async (change: object) => {
+    const payload = {
+      version: 1 as const,
+      repo: "acme_shop",
+      env,
+      config: { ...config, ...change } as never,
+      key,
+    };
+    writeFileSync(file, await encodeShare("a passphrase", payload), { mode: 0o600 });
+    return await importTo(bob, { file, passphrase: "a passphrase" });
+  };
+  await expect(made({ minGen: 2 ** 53 - 1 })).rejects.toMatchObject({ code: "ROLLBACK" });
+  expect(await made({ files: { vaultFolder: "infra/vault/demo/../demo" } })).toMatchObject({
+    vaultFolder: "infra/vault/demo",
+  });
+  expect(await pull(bob.context(), { env })).toMatchObject({ updated: true });
+});
+
+test("an import waits for no other vsync, and takes nothing from under it", async () => {
+  const alice = await setUp();
+  const share = await exportFrom(alice);
+  const lock = acquireLock(join(alice.home, ".local/state/vsync/acme_shop/demo/lock"));
+  await expect(importTo(alice, share)).rejects.toMatchObject({ code: "CONFLICT" });
+  lock.release();
+  expect(await importTo(alice, share)).toMatchObject({ did: "same" });
 });
 
 describe("export", () => {

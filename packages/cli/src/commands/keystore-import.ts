@@ -20,6 +20,7 @@ import {
   type Sender,
   sameVault,
   storeReceivedKey,
+  withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
@@ -121,11 +122,15 @@ async function carryOut(context: Context, keystore: Keystore, one: Plan): Promis
   const { received, did, before, config, stored } = one;
   const { repo, env, key, replaced, origins } = received;
   for (const origin of origins) recordOrigin(host, { name: repo, origin });
-  if (did === "rekeyed") await rekey(context, repo, env, config, stored as string, key);
   const store = () => storeReceivedKey(keystore, { repo, env }, stored, key);
   // The state of the same vault stays: its ledger knows how far the bucket had come.
   const newKey = did === "import" ? { passphrase: key, place: keystore.description, store } : null;
-  if (newKey === null) await store();
+  if (newKey === null) {
+    await withLock(context, repo, env, async () => {
+      if (did === "rekeyed") await rekey(context, repo, env, config, stored as string, key);
+      await store();
+    });
+  }
   await installWithoutRepository(host, { repo, env, before, config, key: newKey });
   const account = replacedAccount(repo, env);
   if (replaced !== undefined && (await keystore.get(account)) === null) await keystore.set(account, replaced);

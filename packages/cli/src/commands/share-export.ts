@@ -15,6 +15,7 @@ import {
   withEnvironment,
 } from "../vault/environment.ts";
 import { loadLedger } from "../vault/ledger.ts";
+import type { CurrentVersion } from "../vault/remote.ts";
 
 /** The credentials are the teammate's own; without them the share carries those of this machine. */
 export interface ShareExportInput extends AuditInput, OwnCredentialsFlags {
@@ -44,7 +45,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
     const repo = located.repository.name;
     const file = resolve(host.cwd, input.out ?? `${repo}-${env}.share`);
     const passphrase = chosen ?? (await generateSharePassphrase(host));
-    const config = { ...shareableConfig(environment, current?.generation ?? 0, own) };
+    const config = { ...shareableConfig(environment, current, own) };
     const share = await encodeShare(passphrase, { version: 1, repo, env, config, key: key.text }, (size) =>
       host.random(size),
     );
@@ -70,10 +71,14 @@ export function describeShareExport({ repo, env, file, passphrase }: ShareExport
 
 function shareableConfig(
   { config, local }: Environment,
-  generation: number,
+  current: CurrentVersion | null,
   own: { readonly accessKeyId: string; readonly secretAccessKey: string } | null,
 ): EnvConfig {
   const { initProfile: _mine, ...rest } = config;
-  const minGen = Math.max(generation, loadLedger(local.paths).highest?.generation ?? 0, config.minGen ?? 0);
-  return { ...rest, s3: { ...config.s3, ...own }, minGen };
+  const s3 = { ...config.s3, ...own };
+  const { highest, sealed } = loadLedger(local.paths);
+  // It would have the teammate insist on a seal that nobody has made yet.
+  if (current?.seal === null && !sealed) return { ...rest, s3 };
+  const minGen = Math.max(current?.generation ?? 0, highest?.generation ?? 0, config.minGen ?? 0);
+  return { ...rest, s3, minGen };
 }

@@ -15,13 +15,14 @@ import { installEnvironment } from "../setup/install.ts";
 import {
   checkReceivedConfig,
   newerOf,
+  receivedVaultFolder,
   rekey,
   requireInForce,
   type Sender,
   sameVault,
   storeReceivedKey,
+  withLock,
 } from "../setup/received-vault.ts";
-import { checkVaultFolder } from "../setup/repository-files.ts";
 import { visible } from "../terminal.ts";
 import { type AuditInput, auditIntent, withEnvironment } from "../vault/environment.ts";
 
@@ -50,10 +51,11 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const bytes = readShareFile(resolve(host.cwd, input.file), "share file", FILE);
   const passphrase = await requireSharePassphrase(context, input.passphraseFile);
   const { repo, env, key, config: raw } = await decodeShare(passphrase, bytes);
-  const config = checkReceivedConfig(env, raw, SHARE);
+  const received = checkReceivedConfig(env, raw, SHARE);
   const repository = sameRepository(context, repo);
   const { name } = repository;
-  checkVaultFolder(repository, config.files.vaultFolder);
+  const vaultFolder = receivedVaultFolder(repository, received.files.vaultFolder, SHARE, env);
+  const config = { ...received, files: { vaultFolder } };
   const before = loadEnvConfig(host, name, env);
   const isSameVault = before !== null && sameVault(before, config);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
@@ -67,13 +69,12 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const result = {
     repo: name,
     env,
-    vaultFolder: config.files.vaultFolder,
+    vaultFolder,
     passphraseIn: fromVariables?.source ?? keystore.description,
   };
   if (fromVariables !== null && fromVariables.text !== key) throw contradicts(fromVariables.source);
   if (flags.dryRun) return { ...result, did: "nothing (dry run)" };
 
-  if (did === "rekeyed") await rekey(context, name, env, config, stored as string, key);
   const store = async () =>
     fromVariables === null
       ? await storeReceivedKey(keystore, { repo: name, env }, stored, key)
@@ -90,8 +91,11 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   if (!isSameVault)
     await installEnvironment(context, { ...installation, key: newKey }, async () => undefined);
   else {
-    await store();
-    await installEnvironment(context, { ...installation, key: null }, async () => undefined);
+    await withLock(context, name, env, async () => {
+      if (did === "rekeyed") await rekey(context, name, env, config, stored as string, key);
+      await store();
+      await installEnvironment(context, { ...installation, key: null }, async () => undefined);
+    });
   }
   await audit(context, env, input);
   return { ...result, did };

@@ -5,11 +5,15 @@ import { openStore } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
-import { checkEnvName } from "../identity/repository.ts";
+import { checkEnvName, type Repository } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
+import { visible } from "../terminal.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
+import { acquireLock } from "../vault/lock.ts";
 import { statePaths } from "../vault/state-paths.ts";
+import { checkVaultFolder } from "./repository-files.ts";
 
 /** What it came in, for messages. */
 export interface Sender {
@@ -38,6 +42,22 @@ export function checkReceivedConfig(env: string, raw: unknown, { name, anew }: S
   return config;
 }
 
+/** The vault folder that it names, as this repository writes it: no folder whose files a tool would run or obey. */
+export function receivedVaultFolder(
+  repository: Repository,
+  folder: string,
+  { name, anew }: Sender,
+  env: string,
+): string {
+  const inside = checkVaultFolder(repository, folder);
+  if (!inside.split("/").some((part) => part.startsWith("."))) return inside;
+  throw new CliError(
+    "CORRUPT",
+    `the ${name} wants its secrets in ${visible(inside)}, where other programs look for instructions`,
+    `ask for one with another vault folder: ${anew(env)}`,
+  );
+}
+
 export function sameVault(a: EnvConfig, b: EnvConfig): boolean {
   return (
     a.encryption.salt === b.encryption.salt &&
@@ -50,7 +70,9 @@ export function sameVault(a: EnvConfig, b: EnvConfig): boolean {
 
 /** What was received, but for what this machine knows better. */
 export function newerOf(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
-  return { ...theirs, files: mine.files, minGen: Math.max(mine.minGen ?? 0, theirs.minGen ?? 0) };
+  const known = [mine.minGen, theirs.minGen].filter((minGen) => minGen !== undefined);
+  const kept = { ...mine, ...theirs, files: mine.files };
+  return known.length === 0 ? kept : { ...kept, minGen: Math.max(...known) };
 }
 
 /** An old share must not replace a newer key; a bucket that cannot be asked is no reason not to import. */
@@ -70,8 +92,10 @@ export async function requireInForce(
         return null;
       });
     if (manifest === null) return;
-    const { kind } = await judgeManifest(keys, config.prefix, manifest, host.now());
-    if (kind === "verified" || kind === "unsealed") return;
+    const verdict = await judgeManifest(keys, config.prefix, manifest, host.now());
+    if (verdict.kind === "verified")
+      return refuseOlder(env, config, verdict.manifest.generation, { name, anew });
+    if (verdict.kind === "unsealed") return;
     throw new CliError(
       "WRONG_PASSPHRASE",
       `the ${name} is from before the last rotation of ${env}'s passphrase, or not of this vault`,
@@ -81,6 +105,21 @@ export async function requireInForce(
     wipe(keys.master, keys.sealKey, keys.chainKey);
     await store.close();
   }
+}
+
+// Whoever made it had seen that generation: then the bucket was rolled back since, or it is made up and would lock us out.
+function refuseOlder(
+  env: string,
+  { minGen = 0 }: EnvConfig,
+  generation: number,
+  { name, anew }: Sender,
+): void {
+  if (minGen <= generation) return;
+  throw new CliError(
+    "ROLLBACK",
+    `the ${name} was made at generation ${minGen} of ${env}, but the bucket is at generation ${generation}`,
+    `ask who made it what the bucket should hold; then for a new one: ${anew(env)}`,
+  );
 }
 
 /** Puts the key into the keystore, the one it replaces beside it; the way back restores what was there. */
@@ -97,6 +136,23 @@ export async function storeReceivedKey(
     if (stored === null) await keystore.delete(account);
     else await keystore.set(account, stored);
   };
+}
+
+/** Runs `work` while no other vsync on this machine is at work on the environment. */
+export async function withLock<T>(
+  { host }: Context,
+  repo: string,
+  env: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const state = envStateFolder(host, repo, env);
+  ensurePrivateDir(state);
+  const lock = acquireLock(statePaths(state).lock);
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
 }
 
 /** Brings what this machine keeps of a vault, base and backups, under the new passphrase. */
