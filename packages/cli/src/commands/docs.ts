@@ -31,7 +31,7 @@ export async function docs({ topic }: { readonly topic?: string }): Promise<Docs
     .sort();
   const read = (name: string): string => readFileSync(new URL(`${name}.md`, folder), "utf8").trimEnd();
   if (topic === undefined) {
-    const titles = topics.map((name) => [name, read(name).replace(/^# (.*)[^]*$/, "$1")]);
+    const titles = topics.map((name) => [name, /^# (.*)/.exec(read(name))?.[1] ?? ""]);
     return { topic: null, text: formatTable(["topic", ""], titles) };
   }
   if (topics.includes(topic)) return { topic, text: read(topic) };
