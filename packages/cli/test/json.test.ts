@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EXIT_CODES } from "../src/exit-codes.ts";
-import { type LineOptions, must, openFurnishedShop, read, type Shop, scalars, write } from "./shop.ts";
+import { must, openFurnishedShop, read, type Shop, scalars, write } from "./shop.ts";
 
 const FOLDER = new URL("../../../docs/json/", import.meta.url);
 const SCHEMAS = new Map(
@@ -88,7 +88,7 @@ const SUCCESSES: readonly (readonly [schema: string, line: string, options?: Typ
   ["status", "vsync status --remote", { who: "bob" }],
 ];
 
-interface Typed extends Pick<LineOptions, "env"> {
+interface Typed {
   readonly who?: "alice" | "bob";
   /** It was asked for one. */
   readonly secret?: boolean;
@@ -106,7 +106,8 @@ describe("the document of", () => {
   });
   afterAll(() => shop?.remove());
 
-  test.each(SUCCESSES)("%s: %s", async (schema, line, { who = "alice", secret = false } = {}) => {
+  const typed = SUCCESSES.map(([schema, line, options = {}]) => ({ schema, line, ...options }));
+  test.each(typed)("$schema: $line", async ({ schema, line, who = "alice", secret = false }) => {
     const env = { AWS_SECRET_ACCESS_KEY: "not-a-real-secret-key" };
     await must(shop, who, `{ ${line} --json; } > ../out`, { env });
     const document = read(shop, who, "out");
@@ -163,7 +164,8 @@ describe("a failure's document", () => {
   });
   afterAll(() => shop?.remove());
 
-  test.each(FAILURES)("%s: %s", async (code, line, { details, env = {} } = {}) => {
+  const failing = FAILURES.map(([code, line, options = {}]) => ({ code, line, ...options }));
+  test.each(failing)("$code: $line", async ({ code, line, details, env = {} }) => {
     const typed = `{ ${line.replace(/(.*)vsync /, "$1vsync --json ")}; } > ../out`;
     const { status } = await shop.type("alice", typed, {
       env: { AWS_SECRET_ACCESS_KEY: "not-a-real-secret-key", ...env },

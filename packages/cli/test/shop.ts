@@ -164,10 +164,13 @@ function normalise(text: string, folder: string): string {
     .replace(/\b\d+ bytes\b/g, "N bytes")
     .replace(/\b\d+(\.\d+)? [KM]iB\b/g, "N KiB")
     .replace(/"(size|bytes)": \d+/g, '"$1": N')
+    .replace(/\bYYYYMMDD-HHmmss-[0-9a-f]{8}\b/g, "YYYYMMDD-HHmmss-xxxxxxxx")
+    .replace(/\b[0-9a-f]{64}\b/g, "(sha256)")
     .replace(/vsync-cfg-v1:[\w-]+/g, "vsync-cfg-v1:...")
     .replace(/\b[a-z]+(-[a-z]+){5}\b/g, "six-words-for-the-share-file")
     .replace(/[A-Za-z0-9+/]{43}=/g, "(passphrase)")
-    .replace(/\b(Node(?:\.js)?|git(?: version)?) v?\d[\w.]*/g, "$1 N")
+    .replaceAll(`${process.platform} ${process.arch}`, "linux x64")
+    .replace(/\b(vsync|Node(?:\.js)?|git(?: version)?) v?\d+\.[\w.]*/g, "$1 N")
     .replace(/▪+/g, "▪▪▪▪▪▪▪▪")
     .replace(/(?<=\S) {2,}/g, "  ");
 }

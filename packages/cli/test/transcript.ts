@@ -8,7 +8,7 @@ import type { Shop } from "./shop.ts";
 import type { Shown } from "./terminal-session.ts";
 
 /** What is longer is a document, which has tests of its own. */
-const MOST_LINES = 30;
+const MOST_LINES = 40;
 
 /** One line and what came of it. */
 export function entry(shop: Shop, line: string, { screen, status }: Shown, person?: string): string {
