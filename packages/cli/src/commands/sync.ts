@@ -5,7 +5,7 @@ import { parseEnv, scalarsFile, type VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { makeChanges, type Outcome, reachDestination, whileLooking } from "../fanout/fan-out.ts";
-import { agreeOnPlace, conflictAt, rememberPlace } from "../fanout/place.ts";
+import { agree, placeDoubt, policyDoubt, rememberPlace } from "../fanout/place.ts";
 import { type Extra, makePlan, type Plan, prepareValues } from "../fanout/plan.ts";
 import type { Change, Destination, Platform, Target } from "../fanout/platform.ts";
 import { type FannedOut, openRecord } from "../fanout/record.ts";
@@ -117,10 +117,8 @@ export function describeSync({
 }
 
 async function preview(run: Run, routing: Routing): Promise<SyncResult> {
-  const { context, sender } = run;
   const sight = await look(run, routing);
-  const conflict = conflictAt(context, sender, sight.destination.routing);
-  if (conflict !== null) context.terminal.warn(conflict);
+  for (const doubt of doubtsAbout(run, sight)) run.context.terminal.warn(doubt);
   return toResult(run, sight, sight.plan.changes);
 }
 
@@ -129,8 +127,9 @@ async function carryOut(run: Run, routing: Routing, environment: Environment): P
   const intent = auditIntent(environment, "sync", input);
   const sight = await look(run, routing);
   const { destination, record, plan } = sight;
-  await agreeOnPlace(context, sender, destination.routing);
+  await agree(context, doubtsAbout(run, sight));
   rememberPlace(context, sender, destination.routing);
+  record.begin(run.policy);
   context.terminal.step(3, 3, `sending ${plan.changes.length} changes`);
   const outcome = await makeChanges(context, sender.platform, destination, plan.changes, record);
   if (intent !== null && plan.changes.length > 0) await audit(run, environment, intent, destination, outcome);
@@ -158,6 +157,11 @@ async function look({ context, input, located, sender, policy }: Run, routing: R
     makePlan(platform, destination, prepared, record.names, input.prune === true),
   );
   return { destination, selection, record, plan };
+}
+
+function doubtsAbout({ context, sender, policy }: Run, { destination, record }: Sight): string[] {
+  const doubts = [placeDoubt(context, sender, destination.routing), policyDoubt(record.policy, policy)];
+  return doubts.filter((doubt) => doubt !== null);
 }
 
 /** All of one state of the folder where contents of files are needed too. */

@@ -1,26 +1,35 @@
-// Makes sure that the place is the one that was meant, and remembers it: docs/formats.md section 9.
+// Makes sure that the place and the policy are those that were meant, and remembers the place: docs/formats.md section 9.
 
 import { CliError } from "../cli-error.ts";
 import { configuredEnvs, loadEnvConfig, saveEnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { type Routing, type Sender, savedRouting, withRouting } from "./routing.ts";
+import type { Policy } from "./selection.ts";
 
-/** Asks, once for each place, when another environment of the repository goes there too. */
-export async function agreeOnPlace(context: Context, sender: Sender, routing: Routing): Promise<void> {
-  const { terminal, flags } = context;
-  if (isSaved(sender, routing)) return;
-  const problem = conflictAt(context, sender, routing);
-  if (problem === null) return;
+/** Asks before what may well be a mistake is done: INPUT where nobody can be asked. */
+export async function agree({ terminal, flags }: Context, doubts: readonly string[]): Promise<void> {
+  if (doubts.length === 0) return;
   if (!terminal.interactive && !flags.yes) {
-    throw new CliError("INPUT", problem, "choose another place, or run the same command with --yes");
+    throw new CliError(
+      "INPUT",
+      `nothing was sent: ${doubts.join("; ")}`,
+      "if that is meant: the same command with --yes",
+    );
   }
-  terminal.warn(problem);
-  if (await terminal.confirm(`Send the values of ${sender.env} there all the same?`)) return;
+  for (const doubt of doubts) terminal.warn(doubt);
+  if (await terminal.confirm("Send the values all the same?")) return;
   throw new CliError("INTERRUPTED", "nothing was sent", "");
 }
 
-/** Another environment with the same place, in words; null when there is none. */
-export function conflictAt({ host }: Context, sender: Sender, routing: Routing): string | null {
+/** The policy is not that of the last run: one forgotten flag sends names of files instead of what is in them. */
+export function policyDoubt(before: Policy | null, now: Policy): string | null {
+  if (before === null || flagsOf(before) === flagsOf(now)) return null;
+  return `the last run to this place had ${flagsOf(before) || "no policy flags"}, this one has ${flagsOf(now) || "none"}`;
+}
+
+/** Another environment goes to the same place, and that was not agreed to before. */
+export function placeDoubt({ host }: Context, sender: Sender, routing: Routing): string | null {
+  if (isSaved(sender, routing)) return null;
   const { repo, env, platform, target } = sender;
   const here = platform.describe(routing);
   const other = configuredEnvs(host, repo).find((name) => {
@@ -44,4 +53,11 @@ export function rememberPlace({ host, terminal }: Context, sender: Sender, routi
 function isSaved({ config, platform, target }: Sender, routing: Routing): boolean {
   const saved = savedRouting(config, platform, target);
   return saved !== null && platform.describe(saved) === platform.describe(routing);
+}
+
+function flagsOf({ inlineFileSuffixes, excludeProperties }: Policy): string {
+  return [
+    ...inlineFileSuffixes.map((suffix) => `--inline-file-suffix ${suffix}`).sort(),
+    ...excludeProperties.map((name) => `--exclude-property ${name}`).sort(),
+  ].join(" ");
 }

@@ -145,6 +145,24 @@ describe("--prune", () => {
   });
 });
 
+test("a policy that is not the last one needs a yes: a forgotten flag would send names of files", async () => {
+  const bench = await makeWorkbench();
+  bench.fill({ ".env.prod": "KEY_FILE=id\nTOKEN=1\n", id: "key" });
+  const flags = { inlineFileSuffix: ["_FILE"], excludeProperty: ["TOKEN"] };
+  await bench.run("gh", flags);
+  await bench.run("gh", flags);
+  await expect(bench.run("gh", { prune: true })).rejects.toMatchObject({
+    code: "INPUT",
+    message:
+      "nothing was sent: the last run to this place had --inline-file-suffix _FILE --exclude-property TOKEN, this one has none",
+  });
+  expect(bench.kept("gh")).toEqual({ KEY: "key" });
+  const [, said] = await bench.runAndHear("gh", {}, { flags: { dryRun: true } });
+  expect(said).toContain("warning: the last run to this place had");
+  await bench.run("gh", {}, { flags: { yes: true } });
+  expect(bench.kept("gh")).toEqual({ KEY: "key", KEY_FILE: "id", TOKEN: "1" });
+});
+
 describe("routing", () => {
   test("is saved at first use, goes with the config, and is replaced as a whole", async () => {
     const bench = await makeWorkbench();
@@ -340,7 +358,13 @@ describe("what it leaves behind", () => {
     const record = join(bench.home, ".local/state/vsync/acme_shop/prod/sync.json");
     expect(JSON.parse(readFileSync(record, "utf8"))).toEqual({
       version: 1,
-      places: { "gh github.com/acme/shop production": ["A", "B"] },
+      places: {
+        "gh github.com/acme/shop production": {
+          names: ["A", "B"],
+          inlineFileSuffixes: [],
+          excludeProperties: [],
+        },
+      },
     });
   });
 
