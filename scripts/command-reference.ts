@@ -13,7 +13,7 @@ export function commandReference(): string {
   const commands = visible(program).flatMap((command) => leaves(command, ""));
   return `${[
     "# Commands",
-    "<!-- Made by `pnpm reference` from packages/cli/src/program.ts; a test compares the two. -->",
+    "<!-- Made by `pnpm reference` from packages/cli/src/declarations; a test compares the two. -->",
     "All options, as `vsync <command> --help` shows them. What the commands are for is in [cli.md](cli.md).",
     ...["## All commands", optionTable(program)],
     ...commands.flatMap(({ name, command }) => section(name, command)),

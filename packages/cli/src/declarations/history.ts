@@ -1,0 +1,73 @@
+// What was published and what was replaced.
+
+import type { Command } from "commander";
+import { audited, type Execute, wholeNumber } from "./declare.ts";
+
+export function declareHistory(program: Command, execute: Execute): void {
+  program
+    .command("versions <env>")
+    .description("what was published, newest first: by whom, when, why")
+    .option("--limit <n>", "show so many (default 20)", wholeNumber)
+    .option("--all", "show all")
+    .option("--key <name>", "only the versions that changed this value")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { versions, describeVersions } = await import("../commands/versions.ts");
+        const result = await versions(context, { env, ...options });
+        return { result, said: describeVersions(result, context.host.now()) };
+      }),
+    );
+  audited(program.command("restore <env> <version>"))
+    .description("publish an old version (YYYYMMDD-HHmmss, or previous) as the newest one; history keeps all")
+    .option("--old-passphrase-file <path>", "passphrase of a version from before a rotation, - for stdin")
+    .option("--accept-rollback", "go on although the bucket is older than what was seen before")
+    .action((env: string, version: string, options) =>
+      execute(async (context) => {
+        const { restore, describeRestore } = await import("../commands/restore.ts");
+        const result = await restore(context, { env, version, ...options });
+        return { result, said: describeRestore(result) };
+      }),
+    );
+  program
+    .command("audit <env>")
+    .description("who did what, newest first; --verify checks the log's chain")
+    .option("--limit <n>", "show so many (default 50)", wholeNumber)
+    .option("--all", "show all")
+    .option("--since <time>", "from this date or time on")
+    .option("--action <name>", "only push, pull, rotate, ...")
+    .option("--csv", "as CSV on stdout")
+    .option("--verify", "hold the log against itself, the history and what this machine remembers")
+    .action((env: string, options) =>
+      execute(async (context) => {
+        const { audit, describeAudit } = await import("../commands/audit.ts");
+        const result = await audit(context, { env, ...options });
+        return { result, said: describeAudit(result) };
+      }),
+    );
+}
+
+export function declareBackup(program: Command, execute: Execute): void {
+  const group = program.command("backup").description("what pulls replaced on this machine");
+  group
+    .command("list <env>")
+    .description("the backups there are, newest first")
+    .action((env: string) =>
+      execute(async (context) => {
+        const { backupList, describeBackupList } = await import("../commands/backup.ts");
+        const result = await backupList(context, { env });
+        return { result, said: describeBackupList(result) };
+      }),
+    );
+  group
+    .command("restore <env> [backup]")
+    .description(
+      "bring one back into the vault folder (the newest, unless named); what is there becomes a backup",
+    )
+    .action((env: string, backup: string | undefined) =>
+      execute(async (context) => {
+        const { backupRestore, describeBackupRestore } = await import("../commands/backup.ts");
+        const result = await backupRestore(context, { env, ...(backup !== undefined && { backup }) });
+        return { result, said: describeBackupRestore(result) };
+      }),
+    );
+}
