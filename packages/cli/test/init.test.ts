@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -15,6 +16,7 @@ import { deriveKeys, judgeManifest } from "@vsync/envelope";
 import { openStore, type StoredObject } from "@vsync/store";
 import { describe, expect, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
+import { CliError } from "../src/cli-error.ts";
 import { type InitInput, init } from "../src/commands/init.ts";
 import { push } from "../src/commands/push.ts";
 import { type EnvConfig, loadEnvConfig } from "../src/config/env-config.ts";
@@ -229,6 +231,19 @@ describe(".gitignore", () => {
     writeFileSync(join(place.root, ".gitignore"), "infra/\n.env*\n");
     await setUp(place);
     expect(read(place, ".gitignore")).toBe("infra/\n.env*\n");
+  });
+
+  test("is not written through a link", async () => {
+    const place = makeWorkplace();
+    const elsewhere = join(place.folder, "elsewhere");
+    writeFileSync(elsewhere, "mine\n");
+    symlinkSync(elsewhere, join(place.root, ".gitignore"));
+    await expect(setUp(place)).rejects.toMatchObject({
+      code: "INPUT",
+      message: expect.stringContaining(".gitignore"),
+    });
+    expect(readFileSync(elsewhere, "utf8")).toBe("mine\n");
+    expect([configOf(place), await keyOf(place)]).toEqual([null, null]);
   });
 
   test("gets a vault folder of its own name, with git's special characters escaped", async () => {
@@ -534,6 +549,44 @@ describe("a prefix that holds a vault already", () => {
     expect([configOf(place), await keyOf(place)]).toEqual([null, null]);
     expect(existsSync(join(place.root, ".vsync"))).toBe(false);
     expect(readFileSync(join(place.folder, "bucket/acme_shop/demo/manifest"), "latin1")).toBe(manifest);
+  });
+
+  /** Once there is a state folder, which is when the take-over itself begins, `act` goes before each use of randomness. */
+  const duringTakeOver = (place: Workplace, act: (state: string) => void) => {
+    const { host } = place.context();
+    const state = join(place.home, ".local/state/vsync/acme_shop/demo");
+    const random = (size: number) => {
+      if (existsSync(state)) act(state);
+      return host.random(size);
+    };
+    return setUp(place, { takeOver: true }, { host: { random } });
+  };
+
+  test("is under the new key for good once the manifest is swapped, whatever fails then", async () => {
+    const place = await occupied();
+    const blocked = join(place.home, ".local/state/vsync/acme_shop/demo/base.rqe1");
+    const failing = duringTakeOver(place, () => mkdirSync(join(blocked, "in the way"), { recursive: true }));
+    await expect(failing).rejects.toMatchObject({ code: "PARTIAL" });
+    rmSync(blocked, { recursive: true });
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=ours\n");
+    expect(await push(place.context(), { env: "demo" })).toMatchObject({ published: true, generation: 3 });
+  });
+
+  test("is given up step by step: one that fails keeps none of the others, nor the first error, from us", async () => {
+    const place = await occupied();
+    const config = join(place.home, ".config/vsync/config/acme_shop/env_demo");
+    const failing = duringTakeOver(place, () => {
+      rmSync(config);
+      mkdirSync(config);
+      throw new CliError("UNREACHABLE", "the first error", "its hint");
+    });
+    await expect(failing).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: expect.stringMatching(/^the first error; .*env_demo/),
+      hint: "its hint",
+    });
+    expect(await keyOf(place)).toBeNull();
+    expect(existsSync(join(place.root, ".vsync"))).toBe(false);
   });
 });
 

@@ -1,5 +1,8 @@
 // Version timestamps, `YYYYMMDD-HHmmss` in UTC: identifiers whose byte order is version order. docs/formats.md section 6.
 
+import { BundleCorruptError } from "./errors.ts";
+
+const LAST = "99991231-235959";
 const FORM = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)$/;
 
 /** Milliseconds since the epoch, or null when the text has not the form or names no real date and time. */
@@ -26,11 +29,13 @@ export function formatTimestamp(ms: number): string {
   return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}-${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}`;
 }
 
-/** The later of now and one second after the current version. */
+/** The later of now and one second after the current version. Throws BundleCorruptError after the last that has a name. */
 export function nextTimestamp(nowMs: number, current: string | null): string {
   const now = formatTimestamp(nowMs);
   if (current === null || now > current) return now;
   const currentMs = parseTimestamp(current);
+  if (current === LAST)
+    throw new BundleCorruptError(`version ${LAST} is dated so that no later one can be named`);
   if (currentMs === null) throw new RangeError(`not a version timestamp: ${current}`);
   return formatTimestamp(currentMs + 1000);
 }

@@ -75,6 +75,7 @@ describe("version timestamps", () => {
     expect(nextTimestamp(now, "20251231-235959")).toBe("20260101-000000");
     expect(nextTimestamp(now, "20260101-000000")).toBe("20260101-000001");
     expect(nextTimestamp(now, "20261231-235959")).toBe("20270101-000000");
+    expect(() => nextTimestamp(now, "99991231-235959")).toThrow(BundleCorruptError);
   });
   test.each(["", "20260101", "20260101-0000000", "20260101T000000", "٢٠٢٦٠١٠١-000000", "20260101-000000\n"])(
     "%j is none",

@@ -91,9 +91,13 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const takesOver = bucket.occupied && input.takeOver === true;
   if (!flags.dryRun) {
     terminal.step(3, 3, `writing config, key and ${folder}`);
-    await installEnvironment(context, { repository, env, before, config, key, takesEnvFile }, async () => {
-      if (takesOver) await takeOver(context, env);
-    });
+    await installEnvironment(
+      context,
+      { repository, env, before, config, key, takesEnvFile },
+      async (leaveNoWayBack) => {
+        if (takesOver) await takeOver(context, env, leaveNoWayBack);
+      },
+    );
     warnAboutIgnore(context, repository, folder, env);
   }
   return {

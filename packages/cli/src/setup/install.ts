@@ -3,7 +3,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { formatTimestamp } from "@vsync/envelope";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
 import { envConfigPath, envStateFolder } from "../config/paths.ts";
 import { removePrivateFile, syncDir } from "../config/private-file.ts";
@@ -32,15 +32,18 @@ export interface Installation {
   readonly takesEnvFile: boolean;
 }
 
-/** Installs, then runs `last`; whatever fails, everything is put back as it was. */
+/**
+ * Installs, then runs `last`; whatever fails, everything is put back as it was. Unless `last` has called what it is
+ * given: from then on the bucket may be under the new key, and nothing here is taken back any more.
+ */
 export async function installEnvironment(
   { host }: Context,
   { repository, env, before, config, key, takesEnvFile }: Installation,
-  last: () => Promise<void>,
+  last: (leaveNoWayBack: () => void) => Promise<void>,
 ): Promise<void> {
   const { root, name } = repository;
   const { vaultFolder } = config.files;
-  const undo: (() => void | Promise<void>)[] = [];
+  const undo: UndoStep[] = [];
   try {
     undo.push(makeVaultFolder(root, vaultFolder));
     undo.push(addIgnoreRules(host, repository, vaultFolder, env));
@@ -48,7 +51,7 @@ export async function installEnvironment(
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
     await installKeyAndConfig(host, { repo: name, env, before, config, key }, undo);
-    await last();
+    await last(() => void undo.splice(0));
   } catch (error) {
     await takeBack(undo, error);
   }
@@ -60,7 +63,7 @@ export async function installWithoutRepository(
   host: Host,
   parts: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
 ): Promise<void> {
-  const undo: (() => void | Promise<void>)[] = [];
+  const undo: UndoStep[] = [];
   try {
     await installKeyAndConfig(host, parts, undo);
   } catch (error) {
@@ -77,7 +80,7 @@ async function installKeyAndConfig(
     config,
     key,
   }: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
-  undo: (() => void | Promise<void>)[],
+  undo: UndoStep[],
 ): Promise<void> {
   if (key !== null) {
     undo.push(await key.store());
@@ -86,11 +89,23 @@ async function installKeyAndConfig(
   undo.push(replaceConfig(host, repo, env, before, config));
 }
 
-async function takeBack(undo: readonly (() => void | Promise<void>)[], error: unknown): Promise<never> {
-  // A publish that may have landed is under the new key: that one has to stay.
-  if (error instanceof CliError && error.code === "OUTCOME_UNKNOWN") throw error;
-  for (const step of undo.toReversed()) await step();
-  throw error;
+type UndoStep = () => void | Promise<void>;
+
+/** Takes every step back, the latest first, and throws the error; one that cannot be taken back is added to it. */
+async function takeBack(undo: readonly UndoStep[], error: unknown): Promise<never> {
+  const left: string[] = [];
+  for (const step of undo.toReversed()) {
+    try {
+      await step();
+    } catch (failure) {
+      left.push(toCliError(failure).message);
+    }
+  }
+  if (left.length === 0) throw error;
+  const { code, message, hint } = toCliError(error);
+  throw new CliError(code, `${message}; and not all could be put back: ${left.join("; ")}`, hint, {
+    cause: error,
+  });
 }
 
 function replaceConfig(
@@ -112,10 +127,11 @@ function putStateAside(host: Host, repo: string, env: string): Undo {
   const folder = envStateFolder(host, repo, env);
   if (!existsSync(folder)) return () => undefined;
   const { lock } = statePaths(folder);
-  acquireLock(lock); // throws when another vsync is at work in it; moves away with the folder
+  const held = acquireLock(lock); // throws when another vsync is at work in it; moves away with the folder
   const aside = `${folder}.replaced-${formatTimestamp(host.now())}`;
   renameSync(folder, aside);
   rmSync(join(aside, "lock"), { recursive: true, force: true });
+  held.release();
   syncDir(dirname(folder));
   return () => {
     rmSync(folder, { recursive: true, force: true });

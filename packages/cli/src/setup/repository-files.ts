@@ -60,9 +60,15 @@ export function makeVaultFolder(root: string, folder: string): Undo {
   };
 }
 
-/** Adds what keeps secrets out of git and is not there yet: the vault folder, and `.env` files in the root. */
+/**
+ * Adds what keeps secrets out of git and is not there yet: the vault folder, and `.env` files in the root. Follows no
+ * link: a repository could bring one along.
+ */
 export function addIgnoreRules(host: Host, { root }: Repository, folder: string, env: string): Undo {
   const path = join(root, ".gitignore");
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    throw new CliError("INPUT", `${path} is not a regular file`, "put a regular file in its place");
+  }
   const before = readIfThere(path);
   const lines = new Set(before?.split(/\r?\n/));
   const ofAllEnvironments = posix.basename(folder) === env ? posix.dirname(folder) : folder;

@@ -11,11 +11,14 @@ import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";
 
 const GENERATION_BOUND = 2 ** 40;
-/** Far from the last version there can be, so that there is always a later one. */
-const MAX_BELIEVED_TIMESTAMP = "9000";
+/** No clock is wrong by more; what is dated later would date all versions after it. */
+const MAX_BELIEVED_AHEAD_MS = 365 * 86_400_000;
 
-/** Publishes the vault folder, empty or not, in place of whatever manifest stands there. Config and key are new already. */
-export async function takeOver(context: Context, env: string): Promise<void> {
+/**
+ * Publishes the vault folder, empty or not, in place of whatever manifest stands there. Config and key are new already;
+ * `onSwapped` is called as soon as the manifest is, or may be, under them.
+ */
+export async function takeOver(context: Context, env: string, onSwapped: () => void): Promise<void> {
   await withEnvironment(context, env, async (environment) => {
     const { remote, local, vaultFolder, writeAuditRow } = environment;
     const found = await getManifest(remote);
@@ -24,20 +27,22 @@ export async function takeOver(context: Context, env: string): Promise<void> {
     const outcome = await publish(remote, local, {
       operation: "take-over",
       files: read?.files ?? new Map(),
-      replaces: found === null ? FIRST : withoutTrust(found),
+      replaces: found === null ? FIRST : withoutTrust(found, local.now()),
       packed: read === null ? null : recordListing(read.listing, local.now()),
       audit: auditIntent(environment, "take-over", {}),
     });
+    if (outcome.kind === "committed" || outcome.kind === "unknown") onSwapped();
     await requireCommitted(remote, outcome);
     await recordCommit(local.paths, outcome.pending, writeAuditRow);
   });
 }
 
 // Nothing in that manifest is authenticated for us: it gives an order to stay in, and no field is carried over.
-function withoutTrust({ etag, body, metadata }: StoredObject): Replaced {
+function withoutTrust({ etag, body, metadata }: StoredObject, nowMs: number): Replaced {
   const timestamp = new TextDecoder().decode(body).trim();
   const generation = readGeneration(metadata);
-  const isBelieved = parseTimestamp(timestamp) !== null && timestamp < MAX_BELIEVED_TIMESTAMP;
+  const publishedMs = parseTimestamp(timestamp);
+  const isBelieved = publishedMs !== null && publishedMs <= nowMs + MAX_BELIEVED_AHEAD_MS;
   return {
     etag,
     timestamp: isBelieved ? timestamp : null,

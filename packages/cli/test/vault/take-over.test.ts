@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deriveKeys, judgeManifest, utf8 } from "@vsync/envelope";
+import { deriveKeys, formatTimestamp, judgeManifest, nextTimestamp, utf8 } from "@vsync/envelope";
 import { type ObjectStore, openStore } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { init } from "../../src/commands/init.ts";
@@ -37,6 +37,7 @@ async function currentOf({ place, store }: { place: Workplace; store: ObjectStor
 }
 
 const seal = "A".repeat(43);
+const NEXT_MONTH = formatTimestamp(Date.now() + 30 * 86_400_000);
 
 describe("a take-over", () => {
   it.each([
@@ -51,7 +52,8 @@ describe("a take-over", () => {
   });
 
   it.each([
-    ["20991231-235959", "20991231-235959", /^21000101-000000$/],
+    [NEXT_MONTH, NEXT_MONTH, new RegExp(`^${nextTimestamp(0, NEXT_MONTH)}$`)],
+    ["20991231-235959", "", /^20[2-8]/],
     ["99991231-235959", "", /^20/],
     ["<html>", "", /^20/],
   ])("is a later version than %s", async (body, previous, timestamp) => {
