@@ -39,11 +39,15 @@ export function toCliError(error: unknown): CliError {
       return new CliError("LOCAL_IO", error.message, LOCAL_IO_HINTS[code] ?? "", { cause: error });
     }
   }
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new CliError("INTERNAL", `unexpected: ${message}`, "this is a bug in vsync; please report it", {
+  // Only what kind of error it is: its message may quote anything, a secret included.
+  const name = error instanceof Error ? error.name : typeof error;
+  return new CliError("INTERNAL", `unexpected: ${name}${code === null ? "" : ` (${code})`}`, BUG_HINT, {
     cause: error,
   });
 }
+
+const BUG_HINT =
+  "this is a bug in vsync; please report it, with the command you typed and what `vsync doctor` says (no secret is in that)";
 
 // Told apart by their shape, not by instanceof: importing the packages that define them would cost every
 // start what only failures need.
@@ -56,8 +60,7 @@ function errorCode(error: unknown): string | null {
 }
 
 function fromStoreError(error: StoreError): CliError {
-  const code: ErrorCode = error.landed === "unknown" ? "OUTCOME_UNKNOWN" : STORE_ERRORS[error.code];
-  return new CliError(code, error.message, error.hint, { cause: error });
+  return new CliError(STORE_ERRORS[error.code], error.message, error.hint, { cause: error });
 }
 
 const STORE_ERRORS: Readonly<Record<StoreError["code"], ErrorCode>> = {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   BundleCorruptError,
   ConfigMissingError,
@@ -50,10 +51,9 @@ describe("a store's", () => {
     expect(exitStatus(code)).toBe(status);
   });
 
-  test("write that may have landed is OUTCOME_UNKNOWN, status 9", () => {
+  test("write that may have landed is no unknown outcome of a publish: only that is OUTCOME_UNKNOWN", () => {
     const error = new StoreError("UNREACHABLE", "m", { hint: "h", landed: "unknown" });
-    expect(toCliError(error)).toMatchObject({ code: "OUTCOME_UNKNOWN" });
-    expect(exitStatus("OUTCOME_UNKNOWN")).toBe(9);
+    expect(toCliError(error)).toMatchObject({ code: "UNREACHABLE", hint: "h" });
   });
 });
 
@@ -65,5 +65,20 @@ test.each(["ENOSPC", "EACCES", "EROFS", "EMFILE"])("the system's %s is LOCAL_IO 
 test("anything else is a bug, and says so", () => {
   for (const bug of [new TypeError("x is not a function"), "text", undefined]) {
     expect(toCliError(bug)).toMatchObject({ code: "INTERNAL", hint: expect.stringContaining("report") });
+  }
+});
+
+test("a bug's own message is not repeated: nobody knows what it quotes", () => {
+  let thrown: unknown;
+  try {
+    spawnSync("true", { env: { TOKEN: "canary\0secret" } });
+  } catch (error) {
+    thrown = error;
+  }
+  const { message, hint } = toCliError(thrown);
+  expect(message).toBe("unexpected: TypeError (ERR_INVALID_ARG_VALUE)");
+  expect(hint).toContain("vsync doctor");
+  for (const bug of [new Error("canary"), "canary", { name: "canary" }]) {
+    expect(toCliError(bug).message).not.toContain("canary");
   }
 });

@@ -63,9 +63,9 @@ export async function run(context: Context, input: RunInput): Promise<RunResult>
     });
     const next = input.watch ? await watch(context, child, source, open) : null;
     if (next === null) {
-      const status = await child.ended;
+      const { status, missing } = await child.ended;
       await source.vault?.close();
-      if (status === 127) context.terminal.warn(`${command}: no such command`);
+      if (missing) context.terminal.warn(`${command}: no such command`);
       return { status };
     }
     context.terminal.note("a new generation is in the bucket; restarting");

@@ -3,6 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import spawn from "cross-spawn";
+import { CliError } from "../cli-error.ts";
 import { createRedactor } from "./redact.ts";
 
 export interface ChildOptions {
@@ -12,9 +13,15 @@ export interface ChildOptions {
   readonly redact: Iterable<string> | null;
 }
 
+export interface Ending {
+  readonly status: number;
+  /** There is no such command. */
+  readonly missing: boolean;
+}
+
 export interface Child {
-  /** Resolves with its status when it has ended. */
-  readonly ended: Promise<number>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Ending>;
   /** Asks it to end, and after `patienceMs` makes it. */
   stop(patienceMs: number): Promise<void>;
 }
@@ -23,20 +30,32 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2
 /** A terminal sends these to the whole foreground group: the child has them already. */
 const FROM_THE_KEYBOARD: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGQUIT"]);
 
-/** Starts it. A command that is not there ends with 127, one that cannot be run with 126, as in a shell. */
+/**
+ * Starts it. A command that is not there ends with 127, one that cannot be run with 126, as in a shell. Throws INPUT
+ * when the system does not take the environment.
+ */
 export function startChild([command, ...args]: readonly [string, ...string[]], options: ChildOptions): Child {
   const { cwd, env, redact } = options;
   const stdio = redact === null ? "inherit" : (["inherit", "pipe", "pipe"] as const);
-  const child = spawn(command, args, { cwd, env: { ...env }, stdio: stdio as "inherit" });
+  refuseNul(env);
+  const child = orTooLarge(env, () =>
+    spawn(command, args, { cwd, env: { ...env }, stdio: stdio as "inherit" }),
+  );
   const masked = redact === null ? [] : maskOutput(child, [...redact]);
   const stopForwarding = forwardSignals(child);
-  const ended = new Promise<number>((resolve) => {
-    child.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ENOENT" ? 127 : 126));
-    child.once("close", (code, signal) => resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]));
-  }).then(async (status) => {
+  const ended = new Promise<Ending>((resolve) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      const missing = error.code === "ENOENT";
+      resolve({ status: missing ? 127 : 126, missing });
+    });
+    child.once("close", (code, signal) => {
+      const status = code ?? 128 + constants.signals[signal as NodeJS.Signals];
+      resolve({ status, missing: false });
+    });
+  }).then(async (ending) => {
     stopForwarding();
     await Promise.all(masked);
-    return status;
+    return ending;
   });
   return {
     ended,
@@ -47,6 +66,33 @@ export function startChild([command, ...args]: readonly [string, ...string[]], o
       clearTimeout(timer);
     },
   };
+}
+
+// The runtime would quote the value in its own error.
+function refuseNul(env: ChildOptions["env"]): void {
+  const name = Object.keys(env).find((key) => env[key]?.includes("\0"));
+  if (name === undefined) return;
+  throw new CliError(
+    "INPUT",
+    `the value of ${name} holds a NUL byte, which no environment variable can`,
+    "keep it in a file of the vault, or encoded (base64, say)",
+  );
+}
+
+function orTooLarge<T>(env: ChildOptions["env"], start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
+    const sizes = Object.entries(env).map(([name, value]) => [name, Buffer.byteLength(value ?? "")] as const);
+    const [name, size] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a), ["", 0]);
+    throw new CliError(
+      "INPUT",
+      `the system does not pass on so much to a command: the largest value is ${name} (${size} bytes)`,
+      "keep it in a file of the vault",
+      { cause: error },
+    );
+  }
 }
 
 function maskOutput(child: ChildProcess, values: readonly string[]): Promise<void>[] {
