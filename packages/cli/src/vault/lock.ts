@@ -18,7 +18,10 @@ export interface Lock {
 const FREE = "free";
 const HELD = "held.";
 
-/** Takes the lock or throws CONFLICT at once: nothing waits. The folder that `path` lies in must exist. */
+/**
+ * Takes the lock or throws CONFLICT at once: nothing waits. The folder that `path` lies in must exist. A process that
+ * exits gives back what it holds.
+ */
 export function acquireLock(path: string): Lock {
   const mine = `${HELD}${nameOwnProcess()}.${randomBytes(8).toString("hex")}`;
   for (;;) {
@@ -33,7 +36,20 @@ export function acquireLock(path: string): Lock {
     if (holder === undefined || processState(holder) !== "gone") throw held(path, holder);
     if (move(path, holder, mine)) break;
   }
-  return { release: () => void move(path, mine, FREE) };
+  const atExit = (): void => {
+    try {
+      move(path, mine, FREE);
+    } catch {
+      // The next one finds that its holder is gone.
+    }
+  };
+  process.once("exit", atExit);
+  return {
+    release() {
+      process.off("exit", atExit);
+      move(path, mine, FREE);
+    },
+  };
 }
 
 /** Whether it was this call that renamed the file. */
@@ -82,7 +98,7 @@ function held(path: string, holder: string | undefined): CliError {
     "CONFLICT",
     `another vsync is at work on this environment: ${who}`,
     alive
-      ? "wait until it has ended, then run the same command again"
+      ? `wait until it has ended, then run the same command again; if that process is no vsync: rm -r ${path}`
       : `it cannot be looked up from here; once it has certainly ended: rm -r ${path}`,
   );
 }

@@ -19,6 +19,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       say((error as { code: string }).code);
     }
   }
+  if (line === "exit") process.exit(130);
   if (line === "release") {
     lock?.release();
     lock = null;

@@ -1,6 +1,7 @@
 // One command at a time on an environment, whatever becomes of the others.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -82,6 +83,31 @@ describe("the lock of an environment", () => {
     const lock = acquireLock(path);
     expect(() => acquireLock(path)).toThrow(`process ${process.pid}`);
     lock.release();
+  });
+
+  it("says what to do when the process that seems to have it is no vsync", () => {
+    const path = join(temporaryFolder(), "lock");
+    const lock = acquireLock(path);
+    expect(() => acquireLock(path)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining(`rm -r ${path}`) }),
+    );
+    lock.release();
+  });
+
+  it("is given back by a process that exits in the middle, as on Ctrl-C", async () => {
+    const path = join(temporaryFolder(), "lock");
+    const holder = await startContender(path);
+    expect(await holder.ask("take")).toBe("taken");
+    holder.process.stdin!.write("exit\n");
+    await once(holder.process, "exit");
+    expect(readdirSync(path)).toEqual(["free"]);
+  });
+
+  it("leaves nothing behind in a process that has given it back", () => {
+    const path = join(temporaryFolder(), "lock");
+    const before = process.listenerCount("exit");
+    acquireLock(path).release();
+    expect(process.listenerCount("exit")).toBe(before);
   });
 
   it("of a process that has ended is taken: its pid is gone, or is another process's by now", () => {
