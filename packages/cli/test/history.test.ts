@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { openStore } from "@vsync/store";
 import { expect, test } from "vitest";
 import { audit, describeAudit } from "../src/commands/audit.ts";
 import { backupList, backupRestore } from "../src/commands/backup.ts";
@@ -109,6 +110,32 @@ test("there is nothing before the first version", async () => {
   });
 });
 
+test("a manifest without its seal says what to do; that works, and older versions then say how they open", async () => {
+  const place = await publishValues("one");
+  const [first] = (await versions(place.context(), { env })).versions;
+  const store = await openStore({ ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" });
+  const key = "acme_shop/demo/manifest";
+  await store.put(key, (await store.get(key))!.body, { metadata: { gen: "1" } });
+  await expect(push(place.context(), { env })).rejects.toMatchObject({
+    code: "CORRUPT",
+    hint: expect.stringMatching(/vsync init demo --overwrite --take-over$/),
+  });
+  const anew = { env, ...place.bucket, iterations: 100_000, overwrite: true, takeOver: true };
+  expect(await init(place.context(), anew)).toMatchObject({ did: "take-over" });
+
+  const { timestamp: version } = first!;
+  const hintOf = (command: Promise<unknown>) => command.then(String, ({ hint }) => String(hint));
+  expect(await hintOf(pull(place.context(), { env, version }))).toMatch(
+    `vsync pull demo --version ${version} --old-passphrase-file <`,
+  );
+  expect(await hintOf(restore(place.context(), { env, version }))).toMatch(
+    `vsync restore demo ${version} --old-passphrase-file <`,
+  );
+  expect(await hintOf(diff(place.context(), { env, version }))).toMatch(
+    `vsync diff demo --version ${version} --old-passphrase-file <`,
+  );
+});
+
 test("what a pull replaced is listed and comes back, and so does what that replaced", async () => {
   const place = await publishValues("one");
   await expect(backupRestore(place.context(), { env })).rejects.toMatchObject({ code: "INPUT" });
@@ -126,6 +153,27 @@ test("what a pull replaced is listed and comes back, and so does what that repla
     updated: false,
   });
   expect(await push(place.context(), { env })).toMatchObject({ published: true, generation: 2 });
+});
+
+test("the oldest of ten backups survives being restored when the swap of the folder fails", async () => {
+  const place = await publishValues("one");
+  for (let edit = 1; edit <= 10; edit++) {
+    await setValue(place, `edit ${edit}`);
+    await pull(place.context(), { env, backup: true });
+  }
+  const list = async () => (await backupList(place.context(), { env })).backups;
+  const { backup, path } = (await list()).at(-1)!;
+  const now = (): number => {
+    if (readdirSync(dirname(path)).length > 10) throw new Error("the swap fails");
+    return Date.now();
+  };
+  await setValue(place, "edit 11");
+  const failing = backupRestore(place.context({ host: { now } }), { env, backup });
+  await expect(failing).rejects.toThrow("the swap fails");
+  expect(await value(place)).toBe("edit 11");
+  expect(await backupRestore(place.context(), { env, backup })).toMatchObject({ updated: true });
+  expect(await value(place)).toBe("edit 1");
+  expect(await list()).toHaveLength(10);
 });
 
 test("audit shows rows newest first, filtered, and as CSV", async () => {

@@ -7,7 +7,7 @@ import { formatSize, formatTable } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
 import { type Environment, syncedHere, withEnvironment } from "../vault/environment.ts";
 import { replaceFolder } from "../vault/folder-swap.ts";
-import { backupPath, listBackups, loadBackup, saveBackup } from "../vault/kept-bundles.ts";
+import { backupPath, listBackups, loadBackup, pruneBackups, saveBackup } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locate } from "../vault/located.ts";
 import { listVault, readVault } from "../vault/vault-folder.ts";
@@ -108,6 +108,7 @@ async function restoreBackup(
     audit: null,
     now: local.now,
   });
+  pruneBackups(paths);
   return { ...result, updated: true, kept };
 }
 

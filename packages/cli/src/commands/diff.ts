@@ -112,9 +112,8 @@ async function fromBucket(context: Context, input: DiffInput): Promise<Compared>
     if (version === current.timestamp) {
       return { version: current.timestamp, files: (await fetchVersion(remote, current)).files };
     }
-    return {
-      version,
-      files: (await fetchOlderVersion(remote, version, config.encryption, oldPassphrase)).files,
-    };
+    const command = `vsync diff ${env} --version ${version}`;
+    const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase, command);
+    return { version, files };
   });
 }

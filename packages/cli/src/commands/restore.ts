@@ -91,7 +91,13 @@ async function restoreVersion(
     );
   }
   terminal.step(1, STEPS, `fetching version ${version}`);
-  const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase);
+  const { files } = await fetchOlderVersion(
+    remote,
+    version,
+    config.encryption,
+    oldPassphrase,
+    `vsync restore ${env} ${version}`,
+  );
   const changes = compareVaults((await fetchIfSound(remote, current)) ?? new Map(), files);
   const described = { env, restored: version, ...changes };
   const { timestamp, generation } = current;

@@ -96,7 +96,8 @@ async function* walkChanges(
     const version = step.value;
     let files: VaultFiles;
     try {
-      ({ files } = await fetchOlderVersion(remote, version.timestamp, config.encryption, null));
+      const command = `vsync diff ${remote.env} --version ${version.timestamp}`;
+      ({ files } = await fetchOlderVersion(remote, version.timestamp, config.encryption, null, command));
     } catch (error) {
       if (!(error instanceof CliError) || error.code !== "WRONG_PASSPHRASE") throw error;
       return `versions up to ${version.timestamp} are from before a rotation and do not open any more`;

@@ -161,10 +161,13 @@ function undo(paths: StatePaths, swap: Swap): void {
   removePrivateFile(paths.swap);
 }
 
-// The inode tells the new folder from the old one, whatever was moved or removed since.
+// The inode tells the new folder from the old one, whatever was moved or removed since. Its device is that of the
+// folder it lies in, as it was when it was built beside it; the device's number may be another one after a restart.
 function isInPlace({ folder, synced }: Swap): boolean {
   const found = lstatSync(folder, { bigint: true, throwIfNoEntry: false });
-  return synced !== null && found !== undefined && String(found.ino) === synced.folder.inode;
+  if (synced === null || found === undefined) return false;
+  const { dev } = lstatSync(dirname(folder), { bigint: true });
+  return found.dev === dev && synced.folder.inode.endsWith(`:${found.ino}`);
 }
 
 // Between the two renames there is no vault folder; somebody may have made one since.

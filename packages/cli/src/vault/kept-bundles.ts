@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
-  formatTimestamp,
+  nextTimestamp,
   openBundle,
   parseTimestamp,
   sealBundle,
@@ -56,7 +56,7 @@ export function installBase(paths: StatePaths, from: string): void {
   syncDir(dirname(paths.base));
 }
 
-/** Keeps the files encrypted, as the newest of ten backups. Returns its path. */
+/** Keeps the files encrypted, as one more backup. Returns its path. */
 export async function saveBackup(
   paths: StatePaths,
   keys: VaultKeys,
@@ -64,16 +64,16 @@ export async function saveBackup(
   nowMs: number,
 ): Promise<string> {
   ensurePrivateDir(paths.backups);
-  const kept = listBackups(paths);
-  let atMs = nowMs;
-  while (kept.includes(formatTimestamp(atMs))) atMs += 1000;
-  const timestamp = formatTimestamp(atMs);
+  // Later than all others even when the clock has jumped back: the newest by name is the one that was made last.
+  const timestamp = nextTimestamp(nowMs, listBackups(paths).at(-1) ?? null);
   const path = backupPath(paths, timestamp);
   writePrivateFile(path, (await sealBundle(keys, timestamp, files)).bytes);
-  // By name: a clock that jumped back must not make the one just written the oldest, so that one is never dropped.
-  for (const old of kept.slice(0, Math.max(0, kept.length + 1 - BACKUPS_KEPT)))
-    removePrivateFile(backupPath(paths, old));
   return path;
+}
+
+/** Drops all but the newest ten. Only once the folder is replaced: until then an old one may be what it is to become. */
+export function pruneBackups(paths: StatePaths): void {
+  for (const old of listBackups(paths).slice(0, -BACKUPS_KEPT)) removePrivateFile(backupPath(paths, old));
 }
 
 /** Encrypts base and backups anew, those that open under the old keys; safe to be done twice. */

@@ -36,6 +36,7 @@ export interface Synced {
 /** Two clones of a repository share one ledger; a folder with neither the path nor the inode is another clone's. */
 export interface FolderIdentity {
   readonly path: string;
+  /** `<device>:<inode>`: every file system has inodes of the same numbers. */
   readonly inode: string;
 }
 

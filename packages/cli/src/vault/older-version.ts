@@ -22,12 +22,16 @@ export interface FetchedVersion {
   readonly bundle: Uint8Array;
 }
 
-/** `oldPassphrase`: the one of that version's time, when it is older than the last rotation. */
+/**
+ * `oldPassphrase`: the one of that version's time, when it is older than the last rotation. `command` is what was
+ * typed to get it, for the hint.
+ */
 export async function fetchOlderVersion(
   remote: Remote,
   timestamp: string,
   { salt, iterations }: EnvConfig["encryption"],
   oldPassphrase: string | null,
+  command: string,
 ): Promise<FetchedVersion> {
   const { env } = remote;
   const found = await getBundle(remote, timestamp);
@@ -42,7 +46,7 @@ export async function fetchOlderVersion(
   const open = { timestamp, sealed: false };
   if (oldPassphrase === null) {
     const files = await openBundle(remote.keys, found.body, open).catch((error: unknown) => {
-      throw error instanceof WrongPassphraseError ? fromBeforeRotation(env, timestamp) : error;
+      throw error instanceof WrongPassphraseError ? fromBeforeRotation(env, timestamp, command) : error;
     });
     return { timestamp, generation, files, bundle: found.body };
   }
@@ -55,10 +59,10 @@ export async function fetchOlderVersion(
   }
 }
 
-function fromBeforeRotation(env: string, timestamp: string): CliError {
+function fromBeforeRotation(env: string, timestamp: string, command: string): CliError {
   return new CliError(
     "WRONG_PASSPHRASE",
     `version ${timestamp} of ${env} does not open with the passphrase in force: it is older than the last rotation, or damaged`,
-    `vsync pull ${env} --version ${timestamp} --old-passphrase-file <file with the passphrase of its time>`,
+    `${command} --old-passphrase-file <file with the passphrase of its time>`,
   );
 }

@@ -14,7 +14,7 @@ import {
 import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
 import { replaceFolder } from "./folder-swap.ts";
 import { findVersion } from "./history.ts";
-import { loadBase, saveBackup } from "./kept-bundles.ts";
+import { loadBase, pruneBackups, saveBackup } from "./kept-bundles.ts";
 import { type Ledger, loadLedger, type Synced, saveLedger } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
 import { type CurrentVersion, fetchVersion } from "./remote.ts";
@@ -75,7 +75,7 @@ export async function pullVault(
   const changes = compareVaults(vault?.files ?? NO_FILES, version.files);
   const result = describe(env, version, changes);
   if (vault !== null && countChanges(changes) === 0) {
-    adopt(environment, version, vault.listing);
+    if (!dryRun) adopt(environment, version, vault.listing);
     return { ...result, updated: false };
   }
   const edits =
@@ -97,6 +97,7 @@ export async function pullVault(
     now: local.now,
   });
   if (audit !== null) await writeAuditRow(audit, version, false);
+  if (backup !== null) pruneBackups(local.paths);
   return { ...result, updated: true, backup };
 }
 
@@ -110,7 +111,8 @@ async function fetchWanted(
   oldPassphrase: string | null,
 ): Promise<FetchedVersion> {
   if (wanted !== current.timestamp) {
-    return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase);
+    const command = `vsync pull ${remote.env} --version ${wanted}`;
+    return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase, command);
   }
   return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
 }

@@ -71,7 +71,7 @@ export async function pushVault(
   const before = await lastPublished(environment, current, inStep);
   const changes = compareVaults(before ?? new Map(), vault.files);
   if (current !== null && before !== null && countChanges(changes) === 0) {
-    noteTouched(environment, ledger, current, recorded);
+    if (!dryRun) noteTouched(environment, ledger, current, recorded);
     return { ...unpublished, ...changes, files, bytes };
   }
   if (files === 0 && before !== null && before.size > 0 && !force) throw emptied(vaultFolder, env);

@@ -161,7 +161,7 @@ function sealMissing({ env, store }: Remote): CliError {
   return new CliError(
     "CORRUPT",
     `the manifest of ${env} has no valid seal, though this environment is sealed: somebody without the passphrase has changed it`,
-    `find out who can write to ${store.description}; then publish under a new key: vsync init ${env} --take-over`,
+    `find out who can write to ${store.description}; then publish under a new key: vsync init ${env} --overwrite --take-over`,
   );
 }
 

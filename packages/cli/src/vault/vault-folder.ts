@@ -73,7 +73,7 @@ export function listVault(folder: string): Listing | null {
   collect(folder, "", entries);
   checkVaultNames(entries.map(([name]) => name));
   checkSize(folder, entries);
-  return { folder: { path: folder, inode: String(found.ino) }, files: new Map(entries) };
+  return { folder: { path: folder, inode: `${found.dev}:${found.ino}` }, files: new Map(entries) };
 }
 
 /**

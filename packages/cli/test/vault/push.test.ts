@@ -202,6 +202,22 @@ describe("the commands", () => {
     expect(readFileSync(join(vault, ".env.demo"), "utf8")).toBe("A=2\n");
   });
 
+  it("with --dry-run note nothing down either, of files that were only touched", async () => {
+    const { vault, ...place } = await setUp();
+    writeFileSync(join(vault, ".env.demo"), "A=1\n");
+    await push(place.context(), { env: "demo" });
+    const ledger = join(place.home, ".local/state/vsync/acme_shop/demo/ledger.json");
+    const noted = readFileSync(ledger, "utf8");
+    utimesSync(join(vault, ".env.demo"), 1, 1);
+    for (const command of [push, pull]) {
+      const dry = place.context({ flags: { dryRun: true } });
+      expect(await command(dry, { env: "demo" })).toMatchObject({ changed: [] });
+      expect(readFileSync(ledger, "utf8")).toBe(noted);
+    }
+    await pull(place.context(), { env: "demo" });
+    expect(readFileSync(ledger, "utf8")).not.toBe(noted);
+  });
+
   it("leave the audit row that is asked for, and none with --no-audit", async () => {
     const { vault, ...place } = await setUp();
     writeFileSync(join(vault, ".env.demo"), "A=1\n");

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import fs, {
   chmodSync,
+  lstatSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -40,6 +41,12 @@ const textOf = (vault: string): Record<string, string> =>
   );
 
 describe("a vault folder", () => {
+  it("is told from another by device and inode: two file systems count their inodes alike", () => {
+    const vault = makeVault({});
+    const { dev, ino } = lstatSync(vault, { bigint: true });
+    expect(listVault(vault)!.folder).toEqual({ path: vault, inode: `${dev}:${ino}` });
+  });
+
   it("is the regular files below it, with the owner's execute bit and nothing for its folders", () => {
     const vault = makeVault({ ".env.demo": "A=1\n", "run.sh": "#!/bin/sh\n" });
     mkdirSync(join(vault, "empty"));
