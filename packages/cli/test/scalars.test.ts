@@ -13,9 +13,9 @@ import { check } from "../src/commands/check.ts";
 import { describeGet, get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
 import { push } from "../src/commands/push.ts";
-import { type SetInput, set } from "../src/commands/set.ts";
-import { unset } from "../src/commands/unset.ts";
-import { use } from "../src/commands/use.ts";
+import { describeSet, type SetInput, set } from "../src/commands/set.ts";
+import { describeUnset, unset } from "../src/commands/unset.ts";
+import { describeUse, use } from "../src/commands/use.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
 const ENV_FILE = '# the database\nexport DATABASE_URL="postgres://db/1" # main\r\nEMPTY=\nPORT=8080\n';
@@ -86,6 +86,7 @@ describe("set", () => {
       name: "PORT",
       file: ".env.demo",
       became: "changed",
+      dryRun: false,
     });
     expect(readFileSync(place.file, "utf8")).toBe(ENV_FILE.replace("8080", "9090"));
     expect(lstatSync(place.file).mode & 0o777).toBe(0o600);
@@ -148,6 +149,25 @@ describe("set", () => {
   });
 });
 
+test("with --dry-run each says what it would do, and does not do it", async () => {
+  const place = await setUp();
+  const dry = { flags: { dryRun: true } };
+  const said = [
+    describeSet(await setFrom(place, "9090", {}, dry)),
+    describeSet(await setFrom(place, "1", { name: "NEW" }, dry)),
+    describeUnset(await unset(place.context(dry), { env: "demo", name: "PORT" })),
+    describeUse(await use(place.context(dry), { env: "demo" })),
+  ];
+  expect(said.flatMap(({ out, notes = [] }) => [out, ...notes]).filter(Boolean)).toEqual([
+    "would change PORT in .env.demo",
+    "would add NEW in .env.demo",
+    "would remove PORT from .env.demo",
+    ".env would lead to infra/vault/demo/.env.demo",
+  ]);
+  expect(readFileSync(place.file, "utf8")).toBe(ENV_FILE);
+  expect(existsSync(join(place.root, ".env"))).toBe(false);
+});
+
 test("unset removes the name's lines and nothing else", async () => {
   const place = await setUp();
   await unset(place.context(), { env: "demo", name: "DATABASE_URL" });
@@ -190,11 +210,26 @@ describe("check", () => {
 describe("use", () => {
   test("links .env to the vault, says so again, and moves to another environment", async () => {
     const place = await setUp();
-    expect(await use(place.context(), {})).toEqual({ env: null, target: null, changed: false });
+    expect(await use(place.context(), {})).toEqual({
+      env: null,
+      target: null,
+      changed: false,
+      dryRun: false,
+    });
     const target = "infra/vault/demo/.env.demo";
-    expect(await use(place.context(), { env: "demo" })).toEqual({ env: "demo", target, changed: true });
+    expect(await use(place.context(), { env: "demo" })).toEqual({
+      env: "demo",
+      target,
+      changed: true,
+      dryRun: false,
+    });
     expect(readlinkSync(join(place.root, ".env"))).toBe(target);
-    expect(await use(place.context(), { env: "demo" })).toEqual({ env: "demo", target, changed: false });
+    expect(await use(place.context(), { env: "demo" })).toEqual({
+      env: "demo",
+      target,
+      changed: false,
+      dryRun: false,
+    });
     await init(place.context(), { env: "dev", ...place.bucket, iterations: 100_000 });
     await set(place.context({ stdin: "1" }), { env: "dev", name: "PORT", source: "-" });
     expect((await use(place.context(), { env: "dev" })).target).toBe("infra/vault/dev/.env.dev");

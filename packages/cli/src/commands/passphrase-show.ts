@@ -14,7 +14,9 @@ export interface PassphraseShowInput {
   readonly out?: string;
 }
 
-export type PassphraseShowResult = { readonly passphrase: string } | { readonly out: string };
+export type PassphraseShowResult =
+  | { readonly passphrase: string }
+  | { readonly out: string; readonly dryRun: boolean };
 
 export async function passphraseShow(
   context: Context,
@@ -37,11 +39,12 @@ export async function passphraseShow(
     throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
   }
   if (!flags.dryRun) writeNew(resolve(host.cwd, out), text);
-  return { out };
+  return { out, dryRun: flags.dryRun };
 }
 
 export function describePassphraseShow(result: PassphraseShowResult): Said {
   if ("passphrase" in result) return { out: result.passphrase };
+  if (result.dryRun) return { notes: [`would write the passphrase to ${result.out}`] };
   return {
     notes: [`wrote the passphrase to ${result.out} (mode 0600); keep it away from the runtime token`],
   };

@@ -22,6 +22,8 @@ export interface SetResult {
   readonly file: string;
   /** `unchanged`: it had this value already; with --dry-run what would have happened. */
   readonly became: "added" | "changed" | "unchanged";
+  /** Nothing was written. */
+  readonly dryRun: boolean;
 }
 
 const MAX_VALUE_BYTES = 1024 * 1024;
@@ -36,11 +38,12 @@ export async function set(context: Context, input: SetInput): Promise<SetResult>
     if (edited !== bytes) became = pairs.has(name) ? "changed" : "added";
     return context.flags.dryRun ? bytes : edited;
   });
-  return { env, name, file, became };
+  return { env, name, file, became, dryRun: context.flags.dryRun };
 }
 
-export function describeSet({ env, name, file, became }: SetResult): Said {
+export function describeSet({ env, name, file, became, dryRun }: SetResult): Said {
   if (became === "unchanged") return { notes: [`${name} in ${file} has this value already`] };
+  if (dryRun) return { notes: [`would ${became === "added" ? "add" : "change"} ${name} in ${file}`] };
   return { notes: [`${became} ${name} in ${file}; to publish it: vsync push ${env}`] };
 }
 

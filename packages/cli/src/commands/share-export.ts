@@ -32,6 +32,8 @@ export interface ShareExportResult {
   readonly file: string;
   /** Shown once; null when the user chose it. */
   readonly passphrase: string | null;
+  /** Nothing was written. */
+  readonly dryRun: boolean;
 }
 
 export async function shareExport(context: Context, input: ShareExportInput): Promise<ShareExportResult> {
@@ -55,11 +57,12 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };
       if (intent !== null) await environment.writeAuditRow(intent, { timestamp, generation }, false);
     }
-    return { repo, env, file, passphrase: chosen === null ? passphrase : null };
+    return { repo, env, file, passphrase: chosen === null ? passphrase : null, dryRun: flags.dryRun };
   });
 }
 
-export function describeShareExport({ repo, env, file, passphrase }: ShareExportResult): Said {
+export function describeShareExport({ repo, env, file, passphrase, dryRun }: ShareExportResult): Said {
+  if (dryRun) return { notes: [`would write ${repo}/${env} to ${file}`] };
   const notes = [`wrote ${repo}/${env} to ${file} (mode 0600)`];
   if (passphrase !== null) notes.push(`passphrase    ${passphrase}   (shown only now)`);
   notes.push(

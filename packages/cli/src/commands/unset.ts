@@ -15,6 +15,8 @@ export interface UnsetResult {
   readonly name: string;
   /** Entry name of the file it stood in. */
   readonly file: string;
+  /** Nothing was written. */
+  readonly dryRun: boolean;
 }
 
 export async function unset(context: Context, { env, name }: UnsetInput): Promise<UnsetResult> {
@@ -24,9 +26,10 @@ export async function unset(context: Context, { env, name }: UnsetInput): Promis
     const edited = unsetEnvValue(scalars.bytes, name);
     return context.flags.dryRun ? scalars.bytes : edited;
   });
-  return { env, name, file };
+  return { env, name, file, dryRun: context.flags.dryRun };
 }
 
-export function describeUnset({ env, name, file }: UnsetResult): Said {
+export function describeUnset({ env, name, file, dryRun }: UnsetResult): Said {
+  if (dryRun) return { notes: [`would remove ${name} from ${file}`] };
   return { notes: [`removed ${name} from ${file}; to publish that: vsync push ${env}`] };
 }

@@ -20,14 +20,17 @@ export interface UseResult {
   /** Where the link points, relative to the root; null when there is none. */
   readonly target: string | null;
   readonly changed: boolean;
+  /** The link is as it was. */
+  readonly dryRun: boolean;
 }
 
 export async function use(context: Context, { env }: UseInput): Promise<UseResult> {
-  const { name, root } = findRepository(context.host, context.flags.repo);
+  const { dryRun, repo } = context.flags;
+  const { name, root } = findRepository(context.host, repo);
   const link = join(root, ".env");
   const before = readLink(link);
   const used = before === null ? null : envOfTarget(context, name, root, resolve(root, before));
-  if (env === undefined) return { env: used, target: before, changed: false };
+  if (env === undefined) return { env: used, target: before, changed: false, dryRun };
 
   const located = await locateVault(context, env);
   const { file, pairs } = readScalars(located);
@@ -37,21 +40,22 @@ export async function use(context: Context, { env }: UseInput): Promise<UseResul
   }
   warnUnlessIgnored(context, root, [link, located.vaultFolder]);
   const target = relative(root, join(located.vaultFolder, file));
-  if (before === target) return { env, target, changed: false };
+  if (before === target) return { env, target, changed: false, dryRun };
   if (before !== null && used === null) {
     const message = `${link} is a link to ${before}, which no environment of vsync owns`;
     throw new CliError("INPUT", message, `if it is not needed: rm ${link}; then: vsync use ${env}`);
   }
-  if (!context.flags.dryRun) replaceLink(link, target, before);
-  return { env, target, changed: true };
+  if (!dryRun) replaceLink(link, target, before);
+  return { env, target, changed: true, dryRun };
 }
 
-export function describeUse({ env, target, changed }: UseResult): Said {
+export function describeUse({ env, target, changed, dryRun }: UseResult): Said {
   if (env === null) {
     const what =
       target === null ? ".env is no link" : `.env is a link to ${target}, which is no environment's`;
     return { notes: [`${what}; choose an environment: vsync use <env>`] };
   }
+  if (changed && dryRun) return { notes: [`.env would lead to ${target}`] };
   return { out: env, notes: [`.env ${changed ? "now leads" : "leads"} to ${target}`] };
 }
 
