@@ -8,6 +8,7 @@ import {
   encodeAuditMeta,
   encodeAuditRow,
   formatTimestamp,
+  judgeManifest,
   readAuditLog,
   readLastChain,
   sha256,
@@ -146,8 +147,9 @@ async function appendTo(
     await writeLog(remote, current, concat([current.body, line]));
     return chain;
   }
-  const closed = current === null ? {} : await closeSegment(remote, current, nowMs);
   const verified = lastChain !== null || (await endsUnderFormerKeys(remote, current));
+  if (!verified) await requireKeysInForce(remote, nowMs);
+  const closed = current === null ? {} : await closeSegment(remote, current, nowMs);
   const restart = { ...closed, ...(!verified && { prev_chain: "unverified" }) };
   const { line, chain } = await encodeAuditRow(keys, { ...row, meta: withRestart(row.meta, restart) }, "");
   await writeLog(remote, current, concat([utf8(AUDIT_HEADER), line]));
@@ -156,6 +158,13 @@ async function appendTo(
 
 async function endsUnderFormerKeys({ former }: AuditRemote, current: StoredObject | null): Promise<boolean> {
   return former !== undefined && current !== null && (await readLastChain(former, current.body)) !== null;
+}
+
+/** A log under other keys is damaged, or under those that came after ours: then it is not ours to close. */
+async function requireKeysInForce({ store, keys, prefix }: AuditRemote, nowMs: number): Promise<void> {
+  const manifest = await store.get(`${prefix}manifest`, { maxBytes: MAX_AUDIT_BYTES });
+  const verdict = manifest === null ? null : await judgeManifest(keys, prefix, manifest, nowMs);
+  if (verdict?.kind !== "verified") throw new Error("the passphrase in use is not the one in force any more");
 }
 
 async function writeLog(

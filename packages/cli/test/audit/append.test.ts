@@ -1,6 +1,6 @@
 // Rows of the audit log: docs/formats.md section 7.
 
-import { AUDIT_COLUMNS, AUDIT_HEADER, encodeAuditRow, readAuditLog } from "@vsync/envelope";
+import { AUDIT_COLUMNS, AUDIT_HEADER, encodeAuditRow, readAuditLog, sealManifest } from "@vsync/envelope";
 import { type ObjectStore, StoreError } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { type Actor, type Appended, appendAudit, SEGMENT_BYTES } from "../../src/audit/append.ts";
@@ -59,6 +59,18 @@ async function readLog(store: MemoryStore, keys = KEYS) {
 const metaOf = (row: { meta: string } | undefined) => JSON.parse(row!.meta);
 const closedFiles = (store: MemoryStore) =>
   [...store.objects.keys()].filter((key) => key.startsWith("p/audit/"));
+
+/** The keys in force are those that the manifest is sealed with. */
+async function putManifest(store: MemoryStore, keys = KEYS): Promise<void> {
+  const fields = {
+    timestamp: "20260501-120000",
+    generation: 7,
+    sha256: "0".repeat(64),
+    writeId: "0".repeat(32),
+  };
+  const { body, metadata } = await sealManifest(keys, "p/", fields);
+  await store.put("p/manifest", body, { metadata });
+}
 
 /** A log that is past its limit, by one row. */
 async function fillLog(store: MemoryStore): Promise<void> {
@@ -155,6 +167,7 @@ describe("appending", () => {
     const id = nextId();
     const { chain } = await append(store, { id });
     expect(await append(store, { id, mayBeThere: true })).toEqual({ chain, warnings: [] });
+    await putManifest(store, OTHER_KEYS);
     await append(store, { keys: OTHER_KEYS });
     expect(closedFiles(store)).toHaveLength(1);
     await append(store, { id, keys: OTHER_KEYS, mayBeThere: true });
@@ -227,6 +240,7 @@ describe("closing a file", () => {
   ])("%s starts a new one that says so", async (_, damage) => {
     const store = memoryStore();
     await append(store);
+    await putManifest(store);
     const before = damage(Buffer.from((await store.get(LOG))!.body).toString());
     await store.put(LOG, Buffer.from(before));
     const { chain } = await append(store);
@@ -235,6 +249,20 @@ describe("closing a file", () => {
     expect(Buffer.from((await store.get(closed))!.body).toString()).toBe(before);
     const { rows } = await readLog(store);
     expect(metaOf(rows[0])).toMatchObject({ prev_chain: "unverified", prev: closed.slice(2) });
+  });
+
+  it.each([
+    ["is sealed with another one", (store: MemoryStore) => putManifest(store, OTHER_KEYS)],
+    ["is not there", async () => undefined],
+  ])("whose last chain is another key's is left alone while the manifest %s", async (_, prepare) => {
+    const store = memoryStore();
+    await append(store, { keys: OTHER_KEYS });
+    await prepare(store);
+    const before = new Map(store.objects);
+    const { chain, warnings } = await append(store, { id: "00000000000000bb" });
+    expect(chain).toBeNull();
+    expect(warnings).toEqual([expect.stringMatching(/no audit row was written .*,push,.*00000000000000bb/)]);
+    expect(store.objects).toEqual(before);
   });
 
   it("keeps the link to the closed file even when the row's meta is too large for both", async () => {
