@@ -1,6 +1,13 @@
 // Objects in a bucket: an S3 server or a folder, behind one interface (docs/formats.md section 10).
 
 export {
+  type Credentials,
+  CredentialsError,
+  findProfileRegion,
+  resolveCredentials,
+  temporaryVariables,
+} from "./credentials.ts";
+export {
   DEFAULT_MAX_BYTES,
   type ListedObject,
   type ObjectInfo,

@@ -11,6 +11,8 @@ export interface StoreLocation {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
+  /** S3 only: an AWS profile, whose credentials stand in for those above. */
+  readonly awsProfile?: string | undefined;
 }
 
 export interface StoreOptions {
@@ -22,7 +24,10 @@ export interface StoreOptions {
   readonly createBucket?: boolean | undefined;
   /** Folder only: longest wait for another writer, in milliseconds. Default 20,000. */
   readonly lockTimeoutMs?: number | undefined;
-  /** The environment, to name a proxy variable in an error. Nothing else is read from it. */
+  /**
+   * The environment: to name a proxy variable in an error, and for temporary credentials where the location names an AWS
+   * profile. Nothing else is read from it.
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 

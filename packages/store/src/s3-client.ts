@@ -2,13 +2,13 @@
 
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { state as nodeVersionNotice } from "@aws-sdk/core/client";
+import { resolveCredentials } from "./credentials.ts";
 import type { StoreLocation, StoreOptions } from "./open-store.ts";
 import { createTransport } from "./s3-transport.ts";
 
 export function createClient(endpoint: URL, location: StoreLocation, options: StoreOptions): S3Client {
   // The SDK's notice that it will leave Node 20 one day is for those who choose its version, not for vsync's users.
   nodeVersionNotice.warningEmitted = true;
-  const { accessKeyId, secretAccessKey, sessionToken } = location;
   const transport = createTransport({
     connectMs: options.connectTimeoutMs ?? 10_000,
     silenceMs: options.silenceTimeoutMs ?? 20_000,
@@ -17,7 +17,8 @@ export function createClient(endpoint: URL, location: StoreLocation, options: St
     endpoint: endpoint.href,
     region: location.region,
     forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+    // Asked before the first request, and again when those it gave are about to expire.
+    credentials: () => resolveCredentials(location, options.env ?? process.env),
     requestHandler: transport as NonNullable<S3ClientConfig["requestHandler"]>,
     // Older MinIO, Ceph, R2, B2 and GCS refuse or ignore the checksums that are sent otherwise.
     requestChecksumCalculation: "WHEN_REQUIRED",

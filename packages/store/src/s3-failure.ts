@@ -1,5 +1,6 @@
 // Why an S3 server did not answer, as the error of a store: DNS, connection, TLS, silence and truncation told apart.
 
+import { CredentialsError } from "./credentials.ts";
 import { StoreError, type StoreErrorCode } from "./object-store.ts";
 import { type Exchange, OversizeError, SilenceError, TruncationError } from "./s3-transport.ts";
 
@@ -84,6 +85,8 @@ export function failureError({ failure, signal, sent }: Exchange, attempt: Attem
 
 function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Finding {
   if (signal?.aborted) return { code: "UNREACHABLE", why: "cancelled", hint: "run the command again" };
+  if (failure instanceof CredentialsError)
+    return { code: "ACCESS_DENIED", why: failure.message, hint: failure.hint, landed: "no" };
   if (failure instanceof OversizeError)
     return {
       code: "TOO_LARGE",

@@ -10,5 +10,5 @@ try {
   console.log(info?.metadata.gen, object?.size);
 } catch (error) {
   if (!(error instanceof StoreError)) throw error;
-  console.log(error.code, error.message);
+  console.log(error.code, error.message, "|", error.hint);
 }
