@@ -148,7 +148,7 @@ test("nothing of a key file is believed unchecked", async () => {
   await expect(forge({ origins: "a" })).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });
   await expect(forge({ key: "k".repeat(44) })).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
   await expect(importTo(laptop, { ...keys, passphrase: "another one" })).rejects.toMatchObject({
-    code: "VSYNC_WRONG_PASSPHRASE",
+    code: "WRONG_PASSPHRASE",
   });
   expect(await stored(laptop, `${REPO}/demo`)).toBeNull();
   await importTo(laptop, keys);

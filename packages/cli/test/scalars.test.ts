@@ -49,7 +49,7 @@ describe("get", () => {
     });
     expect(describeGet(result)).toEqual({
       out: "postgres://db/1",
-      notes: ["the vault folder has changes to publish: vsync push demo"],
+      notes: ["the vault folder may have changes to publish: vsync push demo"],
     });
     await push(place.context(), { env: "demo" });
     expect((await get(place.context(), { env: "demo", name: "EMPTY" })).pushDue).toBe(false);

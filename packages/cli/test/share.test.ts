@@ -78,7 +78,7 @@ test("a wrong passphrase and a damaged file are told apart", async () => {
   const [alice, bob] = [await setUp(), makeWorkplace()];
   const share = await exportFrom(alice);
   await expect(importTo(bob, { ...share, passphrase: "six-other-words" })).rejects.toMatchObject({
-    code: "VSYNC_WRONG_PASSPHRASE",
+    code: "WRONG_PASSPHRASE",
   });
   writeFileSync(share.file, readFileSync(share.file).subarray(0, 40));
   await expect(importTo(bob, share)).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });

@@ -28,5 +28,8 @@ export async function get(context: Context, { env, name }: GetInput): Promise<Ge
 }
 
 export function describeGet({ env, value, pushDue }: GetResult): Said {
-  return { out: value, notes: pushDue ? [`the vault folder has changes to publish: vsync push ${env}`] : [] };
+  return {
+    out: value,
+    notes: pushDue ? [`the vault folder may have changes to publish: vsync push ${env}`] : [],
+  };
 }

@@ -5,7 +5,7 @@ import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
 import { keyAccount, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
-import { readShareFile } from "../config/share-file.ts";
+import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
@@ -57,7 +57,7 @@ export async function keystoreImport(
   const bytes = readShareFile(resolve(host.cwd, file), "key file", FILE);
   const keystore = await requireKeystore(context);
   const passphrase = await requireSharePassphrase(context, passphraseFile, "vsync keystore import <file>");
-  const received = await decodeKeyFile(passphrase, bytes);
+  const received = await openShareFile(SENDER.name, SENDER.anew(""), () => decodeKeyFile(passphrase, bytes));
   const plans: Plan[] = [];
   for (const environment of received) plans.push(await plan(context, keystore, environment, overwrite));
   if (!flags.dryRun) for (const one of plans) await carryOut(context, keystore, one);

@@ -3,7 +3,7 @@
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { readOldPassphrase } from "../keys/old-passphrase.ts";
-import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
+import { type Changes, compareVaults, countChanges, countFiles, formatChanges } from "../vault/changes.ts";
 import { recordCommit, requireCommitted } from "../vault/commit.ts";
 import {
   type AuditInput,
@@ -110,7 +110,7 @@ async function restoreVersion(
     packed: null,
     audit,
     onStep(step) {
-      if (step === "encrypt") terminal.step(2, STEPS, `encrypting ${files.size} files`);
+      if (step === "encrypt") terminal.step(2, STEPS, `encrypting ${countFiles(files.size)}`);
       if (step === "swap") terminal.step(3, STEPS, "naming it in the manifest");
     },
   });

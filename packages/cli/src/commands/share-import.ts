@@ -5,7 +5,7 @@ import { decodeShare } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { loadEnvConfig } from "../config/env-config.ts";
 import { keyAccount } from "../config/paths.ts";
-import { readShareFile } from "../config/share-file.ts";
+import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository, normaliseName, type Repository } from "../identity/repository.ts";
 import { openKeystore } from "../keys/keystore.ts";
@@ -50,7 +50,12 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const { host, flags } = context;
   const bytes = readShareFile(resolve(host.cwd, input.file), "share file", FILE);
   const passphrase = await requireSharePassphrase(context, input.passphraseFile);
-  const { repo, env, key, config: raw } = await decodeShare(passphrase, bytes);
+  const {
+    repo,
+    env,
+    key,
+    config: raw,
+  } = await openShareFile(SHARE.name, SHARE.anew("<env>"), () => decodeShare(passphrase, bytes));
   const received = checkReceivedConfig(env, raw, SHARE);
   const repository = sameRepository(context, repo);
   const { name } = repository;

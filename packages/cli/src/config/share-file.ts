@@ -1,6 +1,7 @@
 // Share and key files on the disk: written once and privately, and read from wherever they were sent.
 
 import { lstatSync, readFileSync } from "node:fs";
+import { WrongPassphraseError } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "./private-file.ts";
 
@@ -28,4 +29,19 @@ export function readShareFile(
     throw new CliError("INPUT", `${path} is no ${kind}`, `they are small files that begin with ${magic}`);
   }
   return readFileSync(path);
+}
+
+/** What the wrong words for such a file come to; `anew` is the sender's command for another one. */
+export async function openShareFile<T>(kind: string, anew: string, decode: () => Promise<T>): Promise<T> {
+  try {
+    return await decode();
+  } catch (error) {
+    if (!(error instanceof WrongPassphraseError)) throw error;
+    throw new CliError(
+      "WRONG_PASSPHRASE",
+      `this passphrase does not open the ${kind}; or the file was damaged on its way, which cannot be told apart`,
+      `ask the sender for the words again, or for a new file: ${anew}`,
+      { cause: error },
+    );
+  }
 }

@@ -55,9 +55,14 @@ export function formatChanges({ added, changed, removed }: Changes, limit = 10):
   return rest > 0 ? `${lines.slice(0, limit).join(", ")} and ${rest} more` : lines.join(", ");
 }
 
+/** For messages: `14 files`, `1 file`. */
+export function countFiles(files: number): string {
+  return `${files} ${files === 1 ? "file" : "files"}`;
+}
+
 /** For messages: `14 files, 36 KiB`. */
 export function formatFiles(files: number, bytes: number): string {
-  return `${files} ${files === 1 ? "file" : "files"}, ${formatSize(bytes)}`;
+  return `${countFiles(files)}, ${formatSize(bytes)}`;
 }
 
 /** The edits since `base` that would be lost if `incoming` took the place of `local`. */

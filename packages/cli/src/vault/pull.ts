@@ -7,6 +7,7 @@ import {
   type Changes,
   compareVaults,
   countChanges,
+  countFiles,
   editsLost,
   formatChanges,
   isProvenUnchanged,
@@ -86,7 +87,7 @@ export async function pullVault(
   const keep = isEdited && input.backup === true;
   const backup = keep ? await saveBackup(local.paths, remote.keys, vault.files, local.now()) : null;
 
-  terminal.step(4, STEPS, `replacing ${vaultFolder}: ${version.files.size} files`);
+  terminal.step(4, STEPS, `replacing ${vaultFolder}: ${countFiles(version.files.size)}`);
   const { timestamp, generation } = version;
   replaceFolder(local.paths, {
     folder: vaultFolder,
