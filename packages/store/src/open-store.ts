@@ -20,6 +20,8 @@ export interface StoreOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Longest wait for the next byte of an answer, in milliseconds. Default 20,000. */
   readonly silenceTimeoutMs?: number | undefined;
+  /** S3 only: what to do when the server says that the bucket is in another region. Default: to change it. */
+  readonly explainRegion?: ((theirs: string) => string) | undefined;
   /** Folder only: make the bucket's folder (0700) when it is not there, as `init` does. Default: BUCKET_MISSING. */
   readonly createBucket?: boolean | undefined;
   /** Folder only: longest wait for another writer, in milliseconds. Default 20,000. */

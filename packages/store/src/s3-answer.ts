@@ -34,7 +34,7 @@ export function answerError(answer: Answer, attempt: Attempt, nowMs: number): St
 function judgeAnswer(answer: Answer, code: string, attempt: Attempt, nowMs: number): Finding {
   const { status } = answer;
   const clock = clockHint(answer, code, nowMs);
-  const region = regionHint(answer, attempt.region);
+  const region = regionHint(answer, attempt);
   if (status === 401 || status === 403 || code === "ExpiredToken" || code === "InvalidToken")
     return { code: "ACCESS_DENIED", why: "access denied", hint: clock ?? accessHint(code, attempt) };
   if (status === 407)
@@ -47,7 +47,7 @@ function judgeAnswer(answer: Answer, code: string, attempt: Attempt, nowMs: numb
     return {
       code: "REJECTED",
       why: "redirected elsewhere, and not followed with these credentials",
-      hint: region ?? "set the endpoint to the one that serves this bucket",
+      hint: region ?? endpointHint(answer) ?? "set the endpoint to the one that serves this bucket",
     };
   if (status === 404 && /^NoSuchBucket$/.test(code))
     return {
@@ -93,7 +93,7 @@ function judgeAnswer(answer: Answer, code: string, attempt: Attempt, nowMs: numb
     return {
       code: "REJECTED",
       why: "the server refused",
-      hint: clock ?? region ?? "check endpoint, region and bucket",
+      hint: clock ?? region ?? endpointHint(answer) ?? "check endpoint, region and bucket",
     };
   return {
     code: "REJECTED",
@@ -123,13 +123,19 @@ function clockHint({ headers }: Answer, code: string, nowMs: number): string | n
   return `set this machine's clock: it is ${Math.abs(minutes)} minutes ${minutes < 0 ? "behind" : "ahead of"} the server's`;
 }
 
-function regionHint({ headers, body }: Answer, ours: string): string | null {
+function regionHint({ headers, body }: Answer, { region, explainRegion }: Attempt): string | null {
   const named = [headers["x-amz-bucket-region"], element(body, "Region")];
   const theirs = named.find(
-    (region) => region !== undefined && /^[a-z0-9-]{1,40}$/.test(region) && region !== ours,
+    (name) => name !== undefined && /^[a-z0-9-]{1,40}$/.test(name) && name !== region,
   );
-  if (theirs !== undefined)
-    return `the bucket is in region ${theirs}, not ${ours}: change the region, and the endpoint if it names one`;
+  if (theirs === undefined) return null;
+  return (
+    explainRegion?.(theirs) ??
+    `the bucket is in region ${theirs}, not ${region}: change the region, and the endpoint if it names one`
+  );
+}
+
+function endpointHint({ body }: Answer): string | null {
   const endpoint = element(body, "Endpoint");
   return endpoint !== undefined && /^[A-Za-z0-9.-]{1,255}$/.test(endpoint)
     ? `the server names another endpoint for this bucket: ${endpoint}`

@@ -12,6 +12,8 @@ export interface Attempt {
   readonly where: string;
   readonly kind: "read" | "write" | "conditional write";
   readonly region: string;
+  /** What to do when the bucket is in another region, in the caller's words. */
+  readonly explainRegion: ((theirs: string) => string) | undefined;
   /** The name of a proxy variable that is set. */
   readonly proxyVariable: string | null;
   readonly retried: boolean;

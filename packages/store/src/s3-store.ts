@@ -36,7 +36,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     });
   const where = `${endpoint.href.replace(/\/+$/, "")}, bucket ${bucket}`;
   const proxyVariable = findProxyVariable(endpoint, options.env ?? process.env);
-  const send = createSender({ where, region, proxyVariable });
+  const send = createSender({ where, region, explainRegion: options.explainRegion, proxyVariable });
   const client = createClient(endpoint, location, options);
   // Which spelling of an ETag this server has accepted in If-Match.
   let spelling: "quoted" | "bare" | null = null;
@@ -80,8 +80,24 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     if (answer.status === 404) return null;
     const size = answer.headers["content-length"];
     const info = readInfo(answer, Number(size));
-    if (info === null || size === undefined) throw answerError(answer, attempt, Date.now());
+    if (info === null || size === undefined)
+      throw answerError((await askWhy(key, answer, signal)) ?? answer, attempt, Date.now());
     return info;
+  }
+
+  /** A refused HEAD has no body, so that it does not say why: the same refusal of a GET does. */
+  async function askWhy(
+    key: string,
+    { status, headers }: Answer,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer | null> {
+    const isRefusal = status === 400 || status === 403 || (status >= 300 && status < 400);
+    const named = headers["x-amz-bucket-region"] ?? region;
+    if (!isRefusal || named !== region) return null;
+    const request = new GetObjectCommand({ Bucket: bucket, Key: key, Range: "bytes=0-0" });
+    const plan: Plan = { doing: `read ${key}`, kind: "read", signal };
+    const told = await send((options) => client.send(request, options), plan).catch(() => null);
+    return told?.answer.status === status ? told.answer : null;
   }
 
   return {
