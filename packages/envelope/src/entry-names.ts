@@ -70,7 +70,7 @@ function partProblem(part: string): string | null {
 
 /** The name for a message: no character of it can act on a terminal, and it is not long. */
 export function quoteName(name: string): string {
-  const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
+  const shown = name.length > 100 ? `${name.slice(0, 100)}...` : name;
   return JSON.stringify(shown).replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
@@ -116,7 +116,7 @@ export class NameTree {
   }
 }
 
-/** Lower case first, so that `ẞ` and `ß` meet; then upper, so that `ß` and `ss` do. */
+/** Lower case first, so that the capital sharp s meets the small one; then upper, so that both meet `ss`. */
 function fold(part: string): string {
   return part.normalize("NFD").toLowerCase().toUpperCase().normalize("NFD");
 }

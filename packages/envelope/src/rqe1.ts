@@ -27,7 +27,7 @@ export async function encryptEnvelope(
 
 /**
  * The plaintext, handed on only after the tag has verified.
- * Throws BundleCorruptError (not an envelope, cut short), UnsupportedSpecVersionError (RQE2 …) or WrongPassphraseError
+ * Throws BundleCorruptError (not an envelope, cut short), UnsupportedSpecVersionError (RQE2 and later) or WrongPassphraseError
  * (the tag does not verify: another key, or damage; the envelope alone cannot tell which).
  */
 export async function decryptEnvelope(master: Uint8Array, envelope: Uint8Array): Promise<Uint8Array> {
