@@ -102,6 +102,14 @@ test("the Node build needs nothing but Node, and loads HTTP and files only when 
   expect([...of("node").sources].filter((source) => source.startsWith("npm:"))).toEqual([]);
 });
 
+test.each(["node", "web"])(
+  "the %s build is ASCII: one other character doubles what V8 keeps and scans",
+  (platform) => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+    expect(of(platform).code.match(/[^\x00-\x7f]/g)).toBeNull();
+  },
+);
+
 test.each(["node", "web"])("the %s build is one file: each more costs a boot a millisecond", (platform) => {
   expect(of(platform).files).toBe(1);
 });
