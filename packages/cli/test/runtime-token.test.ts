@@ -194,10 +194,12 @@ describe("credentials that do not work", () => {
 describeWithS3("on the S3 server", ({ location, prefix }) => {
   const onServer = async (): Promise<Workplace> => {
     const place = makeWorkplace();
-    const { accessKeyId, secretAccessKey, ...rest } = location;
+    const { endpoint, region, bucket, accessKeyId, secretAccessKey } = location;
     const input = {
       env: "demo",
-      ...rest,
+      endpoint,
+      region,
+      bucket,
       prefix: `${prefix}${readdirSync(place.folder).length}${Date.now()}`,
       iterations: 100_000,
     };

@@ -91,7 +91,7 @@ export function describeProfileList({ profiles }: ProfileListResult): Said {
           profile.endpoint,
           profile.bucket,
           profile.region,
-          profile.accessKeyId,
+          profile.awsProfile ?? profile.accessKeyId,
           profile.usedBy.join(", ") || "nothing",
         ],
   );
@@ -126,15 +126,19 @@ export async function profileShow(
 }
 
 export function describeProfileShow(profile: ShownProfile): Said {
-  const { name, endpoint, region, bucket, prefix, accessKeyId, secretAccessKey, usedBy } = profile;
+  const { name, endpoint, region, bucket, prefix, accessKeyId, secretAccessKey, awsProfile, usedBy } =
+    profile;
+  const key = [
+    ["access key", accessKeyId],
+    ["secret key", secretAccessKey ?? (accessKeyId === "" ? "" : "********")],
+  ] as const;
   const lines = [
     ["profile", name],
     ["endpoint", endpoint],
     ["region", region],
     ["bucket", bucket],
     ["prefix", prefix ?? "(the repository's name)"],
-    ["access key", accessKeyId],
-    ["secret key", secretAccessKey ?? (accessKeyId === "" ? "" : "********")],
+    ...(awsProfile === undefined ? key : [["AWS profile", awsProfile] as const]),
     ["used by", usedBy.join(", ") || "nothing"],
   ] as const;
   return { out: lines.map(([label, text]) => `${label.padEnd(12)}${visible(text)}`.trimEnd()).join("\n") };

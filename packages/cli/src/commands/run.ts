@@ -2,11 +2,13 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { encodeConfigBlob, parseEnv } from "@vsync/envelope";
+import { temporaryVariables } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Child, startChild } from "../running/child.ts";
+import { currentCredentials } from "../vault/bucket.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
@@ -108,7 +110,12 @@ async function openRemote(context: Context, located: Located): Promise<Source> {
   const { highest, sealed } = loadLedger(paths);
   const minGen = Math.max(highest?.generation ?? 0, config.minGen ?? 0);
   const blob = await encodeConfigBlob(
-    runtimeConfig(env, config, config.s3, sealed || minGen > 0 ? minGen : null),
+    runtimeConfig(
+      env,
+      config,
+      await currentCredentials(context.host, config.s3),
+      sealed || minGen > 0 ? minGen : null,
+    ),
   );
   const vault = await openWith({ config: blob, passphrase });
   for (const file of [`.env.${env}`, ".env"]) {
@@ -131,7 +138,10 @@ function childEnvironment(
   env: Context["host"]["env"],
   { s3 }: EnvConfig,
 ): Record<string, string | undefined> {
-  const areTheStores = env.AWS_ACCESS_KEY_ID !== undefined && env.AWS_ACCESS_KEY_ID === s3.accessKeyId;
+  const areTheStores =
+    s3.awsProfile === undefined
+      ? env.AWS_ACCESS_KEY_ID !== undefined && env.AWS_ACCESS_KEY_ID === s3.accessKeyId
+      : temporaryVariables(env) !== null;
   const strip = areTheStores
     ? /^(VSYNC_|AWS_ACCESS_KEY_ID$|AWS_SECRET_ACCESS_KEY$|AWS_SESSION_TOKEN$)/i
     : /^VSYNC_/i;

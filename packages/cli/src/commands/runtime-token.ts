@@ -2,10 +2,13 @@
 // docs/formats.md section 8.
 
 import { encodeConfigBlob } from "@vsync/envelope";
-import { openStore, type StoreLocation } from "@vsync/store";
-import { type OwnCredentialsFlags, readOwnCredentials } from "../config/own-credentials.ts";
+import type { Credentials } from "@vsync/store";
+import { CliError } from "../cli-error.ts";
+import type { EnvConfig } from "../config/env-config.ts";
+import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository } from "../identity/repository.ts";
+import { currentCredentials, openBucket } from "../vault/bucket.ts";
 import {
   type AuditInput,
   auditIntent,
@@ -23,6 +26,8 @@ export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
 /** The credentials are the application's own; without them the token carries those of this machine. */
 export interface RuntimeTokenInput extends AuditInput, OwnCredentialsFlags {
   readonly env: string;
+  /** Takes this machine's credentials although they expire. */
+  readonly temporary?: boolean;
   /** False: for work offline. */
   readonly validate?: boolean;
   readonly format?: TokenFormat;
@@ -43,10 +48,10 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
   const own = await readOwnCredentials(context, input);
   const { name: repo } = findRepository(context.host, context.flags.repo);
   return await withEnvironment(context, env, async (environment) => {
-    const credentials = own ?? environment.config.s3;
+    const { s3, prefix } = environment.config;
+    const credentials = own ?? (await ownCredentials(context, env, s3, input.temporary === true));
     const validated = input.validate !== false;
-    if (validated)
-      await tryCredentials(context, { ...environment.config.s3, ...credentials }, environment.config.prefix);
+    if (validated) await tryCredentials(context, env, openedBy(s3, credentials), prefix);
     const current = validated ? await currentVersion(context, environment) : null;
     const minGen = lowestGeneration(context, environment, current);
     const config = await encodeConfigBlob(runtimeConfig(env, environment.config, credentials, minGen));
@@ -59,8 +64,35 @@ export function describeRuntimeToken({ text }: RuntimeTokenResult): Said {
   return { out: text };
 }
 
-async function tryCredentials({ host }: Context, location: StoreLocation, prefix: string): Promise<void> {
-  const store = await openStore(location, { env: host.env });
+/** Those of this machine. Temporary ones only when that is meant: an application that starts again later would not. */
+async function ownCredentials(
+  { host, terminal }: Context,
+  env: string,
+  s3: EnvConfig["s3"],
+  temporary: boolean,
+): Promise<Credentials> {
+  const credentials = await currentCredentials(host, s3);
+  const { sessionToken, expiration } = credentials;
+  if (sessionToken === undefined) return credentials;
+  const expiry = `expire${expiration === undefined ? "" : ` at ${expiration.toISOString()}`}`;
+  if (!temporary) {
+    throw new CliError(
+      "INPUT",
+      `the credentials of AWS profile ${s3.awsProfile} are temporary: they ${expiry}, and a token that holds them with them`,
+      `vsync runtime-token ${env} --access-key <id> --secret-key-file <path>   (or, for a job of minutes: --temporary)`,
+    );
+  }
+  terminal.warn(`the token holds temporary credentials: they ${expiry}, and it with them`);
+  return credentials;
+}
+
+async function tryCredentials(
+  { host }: Context,
+  env: string,
+  s3: EnvConfig["s3"] & Credentials,
+  prefix: string,
+): Promise<void> {
+  const store = await openBucket(host, env, s3);
   try {
     await store.head(manifestKey(prefix));
   } finally {

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { encodeShare } from "@vsync/envelope";
 import type { EnvConfig } from "../config/env-config.ts";
-import { type OwnCredentialsFlags, readOwnCredentials } from "../config/own-credentials.ts";
+import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
 import { writeShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
@@ -78,7 +78,7 @@ function shareableConfig(
   own: { readonly accessKeyId: string; readonly secretAccessKey: string } | null,
 ): EnvConfig {
   const { initProfile: _mine, ...rest } = config;
-  const s3 = { ...config.s3, ...own };
+  const s3 = own === null ? config.s3 : openedBy(config.s3, own);
   const { highest, sealed } = loadLedger(local.paths);
   // It would have the teammate insist on a seal that nobody has made yet.
   if (current?.seal === null && !sealed) return { ...rest, s3 };

@@ -15,6 +15,8 @@ export interface EnvConfig {
     readonly bucket: string;
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
+    /** An AWS profile whose credentials are looked up for each run; the two above are empty then. */
+    readonly awsProfile?: string;
     /** Written for older tools, never read: the endpoint's scheme decides. */
     readonly useSsl: boolean;
   };
@@ -80,6 +82,7 @@ export function parseEnvConfig(value: unknown): EnvConfig | null {
   const sound =
     isRecord(s3) &&
     S3_STRINGS.every((name) => typeof s3[name] === "string") &&
+    (s3.awsProfile === undefined || isAwsProfile(s3.awsProfile)) &&
     isRecord(encryption) &&
     typeof encryption.salt === "string" &&
     Number.isSafeInteger(encryption.iterations) &&
@@ -92,6 +95,11 @@ export function parseEnvConfig(value: unknown): EnvConfig | null {
     (minGen === undefined || (Number.isSafeInteger(minGen) && (minGen as number) >= 0)) &&
     (initProfile === undefined || typeof initProfile === "string");
   return sound ? (value as unknown as EnvConfig) : null;
+}
+
+/** A name that an AWS profile can have. */
+export function isAwsProfile(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.@/+][\w.@/+-]{0,127}$/.test(value);
 }
 
 const S3_STRINGS = ["endpoint", "region", "bucket", "accessKeyId", "secretAccessKey"] as const;

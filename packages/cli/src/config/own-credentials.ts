@@ -14,6 +14,14 @@ export interface Credentials {
   readonly secretAccessKey: string;
 }
 
+/** The bucket, opened by these credentials instead of its own, or of its AWS profile. */
+export function openedBy<T extends Credentials & { readonly awsProfile?: string }>(
+  { awsProfile: _notTheirs, ...s3 }: T,
+  credentials: Credentials,
+): Omit<T, "awsProfile"> {
+  return { ...s3, ...credentials };
+}
+
 /** From `--access-key` and `--secret-key-file`, or by asking for the secret; null: those of this machine are meant. */
 export async function readOwnCredentials(
   context: Context,

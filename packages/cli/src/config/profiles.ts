@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
 import { visible } from "../terminal.ts";
+import { isAwsProfile } from "./env-config.ts";
 import { profilesFolder } from "./paths.ts";
 import { ensurePrivateDir, readPrivateFile, removePrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -16,6 +17,8 @@ export interface Profile {
   readonly prefix?: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** An AWS profile; the two above are empty then. */
+  readonly awsProfile?: string;
 }
 
 /** Names of the stored profiles, in order. */
@@ -76,6 +79,7 @@ function parseProfile(text: string): Profile | null {
   const sound =
     fields.version === 1 &&
     REQUIRED.every((name) => typeof fields[name] === "string") &&
-    (fields.prefix === undefined || typeof fields.prefix === "string");
+    (fields.prefix === undefined || typeof fields.prefix === "string") &&
+    (fields.awsProfile === undefined || isAwsProfile(fields.awsProfile));
   return sound ? (value as Profile) : null;
 }

@@ -8,6 +8,7 @@ export function declareRuntimeToken(program: Command, execute: Execute): void {
   audited(program.command("runtime-token <env>").description("print VSYNC_CONFIG for an application"))
     .option("--access-key <id>", "a read-only key for the application instead of yours")
     .option("--secret-key-file <path>", "file with that key's secret, - for stdin")
+    .option("--temporary", "put your own credentials into it although they expire")
     .option("--no-validate", "do not ask the bucket, for work offline")
     .addOption(formats.choices(["env", "k8s", "compose", "github", "systemd"]))
     .action((env: string, options) =>

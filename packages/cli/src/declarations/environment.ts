@@ -14,6 +14,10 @@ export function declareInit(program: Command, execute: Execute): void {
     .option("--prefix <path>", "where in the bucket; <env>/ is added (default: the repository's name)")
     .option("--access-key <id>", "access key id (or AWS_ACCESS_KEY_ID)")
     .option("--secret-key-file <path>", "file with the secret key, - for stdin (or AWS_SECRET_ACCESS_KEY)")
+    .option(
+      "--aws-profile <name>",
+      "instead of a key: what this AWS profile gives at each run (SSO, roles, ...)",
+    )
     .option("--vault-folder <path>", "the folder of secrets (default: infra/vault/<env>)")
     .option("--take-env-file", "move the root's .env.<env> into the vault folder")
     .option("--iterations <n>", "PBKDF2 iterations, 100000 or more (default 600000)", wholeNumber)

@@ -43,6 +43,10 @@ export function declareProfile(program: Command, execute: Execute): void {
     .option("--prefix <path>", "where in the bucket; <env>/ is added (default: the repository's name)")
     .option("--access-key <id>", "access key id (or AWS_ACCESS_KEY_ID)")
     .option("--secret-key-file <path>", "file with the secret key, - for stdin (or AWS_SECRET_ACCESS_KEY)")
+    .option(
+      "--aws-profile <name>",
+      "instead of a key: what this AWS profile gives at each run (SSO, roles, ...)",
+    )
     .option("--overwrite", "replace a profile of that name")
     .action((name: string, options) =>
       execute(async (context) => {

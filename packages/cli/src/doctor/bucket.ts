@@ -2,12 +2,13 @@
 
 import { createHash } from "node:crypto";
 import { toHex } from "@vsync/envelope";
-import { type ObjectStore, openStore, type StoredObject } from "@vsync/store";
+import type { ObjectStore, StoredObject } from "@vsync/store";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { isPlainHttp } from "../setup/location.ts";
 import { probeStore } from "../setup/store-probe.ts";
 import { formatAge } from "../terminal.ts";
+import { openBucket } from "../vault/bucket.ts";
 import { manifestKey } from "../vault/remote.ts";
 import { type Check, fail, failed, ok, warn } from "./check.ts";
 
@@ -22,7 +23,7 @@ export async function checkBucket(context: Context, env: string, config: EnvConf
   const { host, flags } = context;
   const named = (check: Check): Check => ({ ...check, name: `${env}: ${check.name}` });
   try {
-    const store = await openStore(config.s3, { env: host.env });
+    const store = await openBucket(host, env, config.s3);
     try {
       const checks: Check[] = [];
       for await (const check of examine(context, store, config, flags.dryRun)) checks.push(named(check));

@@ -6,6 +6,7 @@ import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
+import { regionFlags } from "../vault/bucket.ts";
 import type { Location } from "./location.ts";
 import { probeStore } from "./store-probe.ts";
 
@@ -17,7 +18,12 @@ export async function withBucket<T>(
   location: Location,
   use: (store: ObjectStore) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(location, { createBucket: !flags.dryRun, env: host.env });
+  const store = await openStore(location, {
+    createBucket: !flags.dryRun,
+    env: host.env,
+    explainRegion: (theirs) =>
+      `the bucket is in ${theirs}; the same command with: ${regionFlags(location, theirs)}`,
+  });
   try {
     return await use(store);
   } finally {

@@ -2,10 +2,11 @@
 
 import { locationProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import type { EnvConfig } from "../config/env-config.ts";
+import { type EnvConfig, isAwsProfile } from "../config/env-config.ts";
 import { listProfiles, loadProfile } from "../config/profiles.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
+import { visible } from "../terminal.ts";
 
 export interface Location {
   readonly endpoint: string;
@@ -13,6 +14,8 @@ export interface Location {
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Stands in for the two above, which are empty then. */
+  readonly awsProfile?: string;
   /** The environment's: ends in `/`. */
   readonly prefix: string;
   readonly initProfile?: string;
@@ -27,6 +30,7 @@ export interface LocationFlags {
   readonly prefix?: string;
   readonly accessKey?: string;
   readonly secretKeyFile?: string;
+  readonly awsProfile?: string;
 }
 
 /** Each answer comes from the first that has it: flag, profile, `before` (a config that is edited), variable, question. */
@@ -53,23 +57,28 @@ export async function chooseBucket(
   flags: Omit<LocationFlags, "profile">,
   known: Omit<Location, "prefix"> | null,
 ): Promise<Omit<Location, "prefix" | "initProfile">> {
-  const endpoint = (flags.endpoint ?? known?.endpoint ?? (await askEndpoint(context))).replace(
-    /(?<=[^/])\/+$/,
-    "",
-  );
+  const awsProfile = chooseAwsProfile(flags, known);
+  const endpoint = (
+    flags.endpoint ??
+    known?.endpoint ??
+    (awsProfile === undefined ? null : await awsEndpoint(context, flags, awsProfile)) ??
+    (await askEndpoint(context))
+  ).replace(/(?<=[^/])\/+$/, "");
   const bucket = flags.bucket ?? known?.bucket ?? (await answer(context, "Bucket", "--bucket <name>"));
   checkLocation({ endpoint, bucket, prefix: flags.prefix ?? "" });
   const region = flags.region ?? known?.region ?? defaultRegion(context, endpoint);
-  const credentials = endpoint.startsWith("file:")
-    ? NO_CREDENTIALS
-    : await chooseCredentials(context, flags, known);
+  if (endpoint.startsWith("file:")) return { endpoint, region, bucket, ...NO_CREDENTIALS };
+  const credentials =
+    awsProfile === undefined
+      ? await chooseCredentials(context, flags, known)
+      : { ...NO_CREDENTIALS, awsProfile };
   return { endpoint, region, bucket, ...credentials };
 }
 
 /** The location in a config. */
 export function locationOf({ s3, prefix, initProfile }: EnvConfig): Location {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = s3;
-  const credentials = { accessKeyId, secretAccessKey };
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey, awsProfile } = s3;
+  const credentials = { accessKeyId, secretAccessKey, ...(awsProfile !== undefined && { awsProfile }) };
   return {
     endpoint,
     region,
@@ -127,6 +136,41 @@ function defaultRegion({ host }: Context, endpoint: string): string {
   return named ?? (host.env.AWS_REGION || host.env.AWS_DEFAULT_REGION || "us-east-1");
 }
 
+/** A key on the command line, or in a stored profile that is named there, takes the place of an edited config's. */
+function chooseAwsProfile(
+  { awsProfile, accessKey, secretKeyFile }: Omit<LocationFlags, "profile">,
+  known: Omit<Location, "prefix"> | null,
+): string | undefined {
+  const ownKey =
+    accessKey !== undefined ? "--access-key" : secretKeyFile !== undefined ? "--secret-key-file" : null;
+  if (awsProfile === undefined) return ownKey === null ? known?.awsProfile : undefined;
+  if (ownKey !== null) {
+    throw new CliError(
+      "USAGE",
+      `${ownKey} is a key of its own, and --aws-profile has others`,
+      "leave out one of them",
+    );
+  }
+  if (isAwsProfile(awsProfile)) return awsProfile;
+  throw new CliError(
+    "INPUT",
+    `"${visible(awsProfile)}" cannot name an AWS profile`,
+    "aws configure list-profiles",
+  );
+}
+
+/** Amazon's endpoint in the region that was given, or that the AWS profile names; null when none does. */
+async function awsEndpoint(
+  { host }: Context,
+  { region }: Omit<LocationFlags, "profile">,
+  awsProfile: string,
+): Promise<string | null> {
+  const { findProfileRegion } = await import("@vsync/store");
+  const named =
+    region ?? (host.env.AWS_REGION || host.env.AWS_DEFAULT_REGION || (await findProfileRegion(awsProfile)));
+  return named ? `https://s3.${named}.amazonaws.com${named.startsWith("cn-") ? ".cn" : ""}` : null;
+}
+
 async function chooseCredentials(
   context: Context,
   flags: LocationFlags,
@@ -158,7 +202,7 @@ async function chooseSecret(
     throw new CliError(
       "INPUT",
       "AWS_SESSION_TOKEN is set: these credentials are temporary, and an environment's config outlives them",
-      "unset it and give a lasting key: --access-key <id> --secret-key-file <path>",
+      "give a profile, whose credentials are looked up for each run (--aws-profile <name>; default takes these variables too), or a lasting key: --access-key <id> --secret-key-file <path>",
     );
   }
   if (context.terminal.interactive) {

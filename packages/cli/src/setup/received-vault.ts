@@ -1,7 +1,6 @@
 // An environment that comes from another machine, in a share or a key file: what is checked before it is taken over.
 
 import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
-import { openStore } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
@@ -10,6 +9,7 @@ import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
+import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { acquireLock } from "../vault/lock.ts";
 import { statePaths } from "../vault/state-paths.ts";
@@ -83,7 +83,7 @@ export async function requireInForce(
   key: string,
   { name, anew }: Sender,
 ): Promise<void> {
-  const [keys, store] = await Promise.all([keysOf(config, key), openStore(config.s3, { env: host.env })]);
+  const [keys, store] = await Promise.all([keysOf(config, key), openBucket(host, env, config.s3)]);
   try {
     const manifest = await store
       .get(`${config.prefix}manifest`, { maxBytes: MAX_MANIFEST_BYTES })

@@ -1,11 +1,11 @@
 // How an environment stands to its bucket, by two reads at most. Nothing is remembered of what was seen.
 
 import type { VaultKeys } from "@vsync/envelope";
-import { openStore } from "@vsync/store";
 import { findPublisher } from "../audit/publisher.ts";
 import { toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
+import { openBucket } from "../vault/bucket.ts";
 import { trustOf } from "../vault/environment.ts";
 import type { Ledger, Synced } from "../vault/ledger.ts";
 import { type Remote, readCurrentVersion } from "../vault/remote.ts";
@@ -23,7 +23,7 @@ export async function askBucket(
   keys: VaultKeys,
 ): Promise<Asked> {
   try {
-    const store = await openStore(config.s3, { env: host.env });
+    const store = await openBucket(host, env, config.s3);
     try {
       const { prefix } = config;
       const remote: Remote = { store, keys, prefix, env, singleWriter: config.singleWriter === true };

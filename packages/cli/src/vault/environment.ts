@@ -3,7 +3,6 @@
 
 import { existsSync } from "node:fs";
 import { deriveKeys, parseTimestamp, toHex, wipe } from "@vsync/envelope";
-import { openStore } from "@vsync/store";
 import { auditRowWriter, type WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
@@ -11,6 +10,7 @@ import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { type Passphrase, requirePassphrase } from "../keys/passphrase.ts";
 import type { Terminal } from "../terminal.ts";
+import { openBucket } from "./bucket.ts";
 import { isSameFolder, type Ledger, loadLedger, type Synced, saveLedger, withGenuine } from "./ledger.ts";
 import { type Located, locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
@@ -65,7 +65,7 @@ export async function withEnvironment<T>(
     const { salt, iterations } = config.encryption;
     const [keys, store] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
-      openStore(config.s3, { env: host.env }),
+      openBucket(host, env, config.s3),
     ]);
     try {
       const singleWriter = config.singleWriter === true;

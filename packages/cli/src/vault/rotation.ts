@@ -5,7 +5,7 @@
 // learns from the manifest's seal which of the two it is.
 
 import { deriveKeys, judgeManifest, type VaultKeys, wipe } from "@vsync/envelope";
-import { type ObjectStore, openStore } from "@vsync/store";
+import type { ObjectStore } from "@vsync/store";
 import { auditRowWriter } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { keyAccount, replacedAccount, stagedAccount } from "../config/paths.ts";
@@ -13,6 +13,7 @@ import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import type { Passphrase } from "../keys/passphrase.ts";
+import { openBucket } from "./bucket.ts";
 import { rekeyKeptBundles } from "./kept-bundles.ts";
 import type { Located } from "./located.ts";
 import { loadPending } from "./pending.ts";
@@ -119,7 +120,7 @@ export async function settleRotation(
   const [oldKeys, newKeys, store] = await Promise.all([
     deriveKeys(old, salt, iterations),
     deriveKeys(staged, salt, iterations),
-    openStore(config.s3, { env: context.host.env }),
+    openBucket(context.host, env, config.s3),
   ]);
   try {
     const remote = remoteOf(located, store, newKeys);
