@@ -143,6 +143,8 @@ describe("an environment with an AWS profile", () => {
       endpoint: "https://s3.cn-north-1.amazonaws.com.cn",
     });
     expect(await choose({ awsProfile: "team", region: "us-west-2" })).toMatchObject({ region: "us-west-2" });
+    const elsewhere = { awsProfile: "team", endpoint: "https://minio.example.com" };
+    expect(await choose(elsewhere)).toMatchObject({ region: "eu-central-1" });
     await expect(choose({ awsProfile: "nowhere" })).rejects.toMatchObject({ code: "INPUT" });
   });
 });

@@ -166,13 +166,16 @@ describe("the application's own key", () => {
 });
 
 describe("credentials that do not work", () => {
-  test("are ACCESS_DENIED after one HEAD", async () => {
+  test("are ACCESS_DENIED after one HEAD, and a GET that asks why", async () => {
     const place = await initialised();
     const { endpoint, requests } = await listen(403);
     moveTo(place, endpoint);
     const failure: Error = await mint(place).catch((error) => error);
     expect(failure).toMatchObject({ code: "ACCESS_DENIED" });
-    expect(requests).toEqual(["HEAD /bucket/acme_shop/demo/manifest own"]);
+    expect(requests).toEqual([
+      "HEAD /bucket/acme_shop/demo/manifest own",
+      "GET /bucket/acme_shop/demo/manifest own",
+    ]);
     expect(`${failure.message}${failure.stack}`).not.toContain("canary");
   });
 

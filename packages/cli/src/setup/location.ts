@@ -58,15 +58,11 @@ export async function chooseBucket(
   known: Omit<Location, "prefix"> | null,
 ): Promise<Omit<Location, "prefix" | "initProfile">> {
   const awsProfile = chooseAwsProfile(flags, known);
-  const endpoint = (
-    flags.endpoint ??
-    known?.endpoint ??
-    (awsProfile === undefined ? null : await awsEndpoint(context, flags, awsProfile)) ??
-    (await askEndpoint(context))
-  ).replace(/(?<=[^/])\/+$/, "");
+  const given = flags.endpoint ?? known?.endpoint ?? (await profileEndpoint(context, flags, awsProfile));
+  const endpoint = (given ?? (await askEndpoint(context))).replace(/(?<=[^/])\/+$/, "");
   const bucket = flags.bucket ?? known?.bucket ?? (await answer(context, "Bucket", "--bucket <name>"));
   checkLocation({ endpoint, bucket, prefix: flags.prefix ?? "" });
-  const region = flags.region ?? known?.region ?? defaultRegion(context, endpoint);
+  const region = flags.region ?? known?.region ?? (await defaultRegion(context, endpoint, awsProfile));
   if (endpoint.startsWith("file:")) return { endpoint, region, bucket, ...NO_CREDENTIALS };
   const credentials =
     awsProfile === undefined
@@ -129,11 +125,24 @@ async function answer({ terminal }: Context, question: string, flag: string): Pr
   });
 }
 
-// A region that AWS's own endpoints name, else the variables of AWS's tools, else what every other server accepts.
-function defaultRegion({ host }: Context, endpoint: string): string {
+/** One that AWS's own endpoint names, else that of AWS's variables or profile, else what every other server accepts. */
+async function defaultRegion(
+  context: Context,
+  endpoint: string,
+  awsProfile: string | undefined,
+): Promise<string> {
   if (endpoint.startsWith("file:")) return "";
   const named = /^https:\/\/s3[.-](?:dualstack\.)?([a-z0-9-]+)\.amazonaws\.com/.exec(endpoint)?.[1];
-  return named ?? (host.env.AWS_REGION || host.env.AWS_DEFAULT_REGION || "us-east-1");
+  return named ?? (await awsRegion(context, awsProfile)) ?? "us-east-1";
+}
+
+async function awsRegion({ host }: Context, awsProfile: string | undefined): Promise<string | null> {
+  const { AWS_REGION, AWS_DEFAULT_REGION } = host.env;
+  if (AWS_REGION || AWS_DEFAULT_REGION || awsProfile === undefined) {
+    return AWS_REGION || AWS_DEFAULT_REGION || null;
+  }
+  const { findProfileRegion } = await import("@vsync/store");
+  return await findProfileRegion(awsProfile);
 }
 
 /** A key on the command line, or in a stored profile that is named there, takes the place of an edited config's. */
@@ -159,16 +168,14 @@ function chooseAwsProfile(
   );
 }
 
-/** Amazon's endpoint in the region that was given, or that the AWS profile names; null when none does. */
-async function awsEndpoint(
-  { host }: Context,
+/** Amazon's endpoint in the region that was given, or that the AWS profile names; null when there is no such. */
+async function profileEndpoint(
+  context: Context,
   { region }: Omit<LocationFlags, "profile">,
-  awsProfile: string,
+  awsProfile: string | undefined,
 ): Promise<string | null> {
-  const { findProfileRegion } = await import("@vsync/store");
-  const named =
-    region ?? (host.env.AWS_REGION || host.env.AWS_DEFAULT_REGION || (await findProfileRegion(awsProfile)));
-  return named ? `https://s3.${named}.amazonaws.com${named.startsWith("cn-") ? ".cn" : ""}` : null;
+  const named = awsProfile === undefined ? null : (region ?? (await awsRegion(context, awsProfile)));
+  return named && `https://s3.${named}.amazonaws.com${named.startsWith("cn-") ? ".cn" : ""}`;
 }
 
 async function chooseCredentials(
