@@ -121,7 +121,8 @@ test("a version from before a rotation comes back with the passphrase of its tim
   const { timestamp } = (await versions(place.context(), { env })).versions[0]!;
   await rotate(place);
   const file = join(place.folder, "old");
-  writeFileSync(file, old, { mode: 0o600 });
+  await passphraseShow(place.context(), { env, out: file, replaced: true });
+  expect(readFileSync(file, "utf8")).toBe(old);
   await expect(restore(place.context(), { env, version: timestamp })).rejects.toMatchObject({
     code: "WRONG_PASSPHRASE",
   });

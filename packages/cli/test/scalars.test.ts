@@ -115,6 +115,12 @@ describe("set", () => {
       code: "USAGE",
       message: expect.not.stringContaining("hunter2"),
     });
+    const pasted = set(place.context(), { env: "demo", name: "PORT=hunter2" });
+    await expect(pasted).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.not.stringContaining("hunter2"),
+    });
+    await expect(pasted).rejects.toMatchObject({ hint: expect.stringContaining("vsync set demo PORT ") });
     await expect(set(place.context(), { env: "demo", name: "PORT" })).rejects.toMatchObject({
       code: "INPUT",
     });
@@ -123,7 +129,7 @@ describe("set", () => {
 
   test("refuses names and values that no .env file can hold, and leaves the file alone", async () => {
     const place = await setUp();
-    await expect(setFrom(place, "x", { name: "A B" })).rejects.toMatchObject({ code: "VSYNC_INPUT_REFUSED" });
+    await expect(setFrom(place, "x", { name: "A B" })).rejects.toMatchObject({ code: "USAGE" });
     await expect(setFrom(place, "a'b\"c`d\n# e\nf")).rejects.toMatchObject({ code: "VSYNC_INPUT_REFUSED" });
     writeFileSync(join(place.folder, "bin"), Uint8Array.of(0xff, 0xfe), { mode: 0o600 });
     const binary = set(place.context(), { env: "demo", name: "PORT", file: join(place.folder, "bin") });

@@ -3,8 +3,10 @@
 
 import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
+import { replacedAccount } from "../config/paths.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import type { Context, Said } from "../context.ts";
+import { openKeystore } from "../keys/keystore.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import { locate } from "../vault/located.ts";
@@ -12,6 +14,8 @@ import { locate } from "../vault/located.ts";
 export interface PassphraseShowInput {
   readonly env: string;
   readonly out?: string;
+  /** The one before the last rotation: versions from before open with it. */
+  readonly replaced?: boolean;
 }
 
 export type PassphraseShowResult =
@@ -20,7 +24,7 @@ export type PassphraseShowResult =
 
 export async function passphraseShow(
   context: Context,
-  { env, out }: PassphraseShowInput,
+  { env, out, replaced = false }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
   const repo = locate(context, env).repository.name;
@@ -32,7 +36,9 @@ export async function passphraseShow(
     );
   }
   await locateVault(context, env); // an interrupted rotation may have brought another passphrase into force
-  const { text } = await requirePassphrase(context, repo, env);
+  const text = replaced
+    ? await replacedPassphrase(context, repo, env)
+    : (await requirePassphrase(context, repo, env)).text;
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
     if (await terminal.confirm(asked)) return { passphrase: text };
@@ -48,6 +54,14 @@ export function describePassphraseShow(result: PassphraseShowResult): Said {
   return {
     notes: [`wrote the passphrase to ${result.out} (mode 0600); keep it away from the runtime token`],
   };
+}
+
+async function replacedPassphrase({ host }: Context, repo: string, env: string): Promise<string> {
+  const keystore = await openKeystore(host);
+  const text = await keystore.get(replacedAccount(repo, env));
+  if (text !== null) return text;
+  const message = `${keystore.description} holds no passphrase from before a rotation of ${repo}/${env}`;
+  throw new CliError("NOT_CONFIGURED", message, "ask a teammate who may have kept it");
 }
 
 function writeNew(path: string, text: string): void {

@@ -30,6 +30,7 @@ const MAX_VALUE_BYTES = 1024 * 1024;
 
 export async function set(context: Context, input: SetInput): Promise<SetResult> {
   const { env, name } = input;
+  checkName(env, name);
   const located = await locateVault(context, env);
   const value = await readValue(context, input);
   let became: SetResult["became"] = "unchanged";
@@ -45,6 +46,18 @@ export function describeSet({ env, name, file, became, dryRun }: SetResult): Sai
   if (became === "unchanged") return { notes: [`${name} in ${file} has this value already`] };
   if (dryRun) return { notes: [`would ${became === "added" ? "add" : "change"} ${name} in ${file}`] };
   return { notes: [`${became} ${name} in ${file}; to publish it: vsync push ${env}`] };
+}
+
+// Before anything is asked, and without repeating what may hold the value.
+function checkName(env: string, name: string): void {
+  if (/^[\w.-]+$/.test(name)) return;
+  const [start = "", ...rest] = name.split("=");
+  if (rest.length > 0 && /^[\w.-]+$/.test(start)) {
+    const message =
+      "a value on the command line would stay in the shell's history and be seen by other users";
+    throw new CliError("USAGE", message, `vsync set ${env} ${start}   (asks for it; or: ... - < file)`);
+  }
+  throw new CliError("USAGE", "a name holds letters, digits, _ . and - only", `vsync set ${env} <NAME>`);
 }
 
 async function readValue(context: Context, { env, name, source, file }: SetInput): Promise<string> {

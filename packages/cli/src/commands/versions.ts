@@ -5,7 +5,7 @@ import { PUBLISHING } from "../audit/publisher.ts";
 import { describeActor, parseMeta, readSegments } from "../audit/read-log.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
-import { formatAge, formatSize, formatTable } from "../terminal.ts";
+import { formatAge, formatSize, formatTable, visible } from "../terminal.ts";
 import { type Environment, readStanding, withEnvironment } from "../vault/environment.ts";
 import { type Version, walkHistory } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
@@ -59,8 +59,13 @@ export async function versions(context: Context, input: VersionsInput): Promise<
   });
 }
 
-export function describeVersions(result: VersionsResult, nowMs: number): Said {
+/** `key`: the scalar that was asked about. */
+export function describeVersions(result: VersionsResult, nowMs: number, key?: string): Said {
   const { env, versions, more, ended } = result;
+  if (versions.length === 0 && key !== undefined) {
+    const far = ended === null ? "" : `, as far as the history can be followed: ${ended}`;
+    return { notes: [`no version of ${env} changed ${visible(key)}${far}`] };
+  }
   if (versions.length === 0) return { notes: [`${env} has no version yet: vsync push ${env}`] };
   const rows = versions.map(({ current, timestamp, generation, size, storedAt, who, action, note }) => [
     current ? "*" : "",

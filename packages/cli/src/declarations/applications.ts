@@ -28,6 +28,7 @@ export function declarePassphrase(program: Command, execute: Execute): void {
     .command("show <env>")
     .description("show it on the terminal, after a question, or write it to a file")
     .option("--out <file>", "write it to a new file of mode 0600 instead")
+    .option("--replaced", "the one before the last rotation, for versions from before it")
     .action((env: string, options) =>
       execute(async (context) => {
         const { passphraseShow, describePassphraseShow } = await import("../commands/passphrase-show.ts");

@@ -13,7 +13,7 @@ export type Execute = (act: Act) => Promise<void>;
 export function audited(command: Command): Command {
   return command
     .option("--note <text>", "a note for the audit log")
-    .option("--meta <key=value>", "more for the audit log; may be given several times", addPair, {})
+    .option("--meta <key=value>", "more for the audit log; may be given several times", addPair)
     .option("--no-audit", "leave no row in the audit log");
 }
 
@@ -21,7 +21,7 @@ export function add(item: string, items: readonly string[] | undefined): string[
   return [...(items ?? []), item];
 }
 
-function addPair(pair: string, pairs: Readonly<Record<string, string>>): Record<string, string> {
+function addPair(pair: string, pairs: Readonly<Record<string, string>> = {}): Record<string, string> {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
   if (key === undefined || value === undefined) throw new InvalidArgumentError("It takes key=value.");
   return Object.fromEntries([...Object.entries(pairs), [key, value]]);

@@ -14,7 +14,7 @@ export function declareHistory(program: Command, execute: Execute): void {
       execute(async (context) => {
         const { versions, describeVersions } = await import("../commands/versions.ts");
         const result = await versions(context, { env, ...options });
-        return { result, said: describeVersions(result, context.host.now()) };
+        return { result, said: describeVersions(result, context.host.now(), options.key) };
       }),
     );
   audited(program.command("restore <env> <version>"))

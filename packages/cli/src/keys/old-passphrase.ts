@@ -20,7 +20,7 @@ export async function readOldPassphrase(
   { version, oldPassphraseFile }: OlderVersionInput,
 ): Promise<string | null> {
   if (version !== undefined && version !== PREVIOUS && parseTimestamp(version) === null) {
-    const message = `--version ${visible(version)} is no version: they look like 20260131-235959 (or: ${PREVIOUS})`;
+    const message = `${visible(version)} is no version: they look like 20260131-235959 (or: ${PREVIOUS})`;
     throw new CliError("USAGE", message, "vsync versions <env>   lists those there are");
   }
   if (oldPassphraseFile === undefined) return null;

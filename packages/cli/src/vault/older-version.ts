@@ -63,6 +63,6 @@ function fromBeforeRotation(env: string, timestamp: string, command: string): Cl
   return new CliError(
     "WRONG_PASSPHRASE",
     `version ${timestamp} of ${env} does not open with the passphrase in force: it is older than the last rotation, or damaged`,
-    `${command} --old-passphrase-file <file with the passphrase of its time>`,
+    `${command} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
   );
 }

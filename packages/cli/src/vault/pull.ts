@@ -82,7 +82,8 @@ export async function pullVault(
   const edits =
     vault === null ? NO_CHANGES : await findEdits(environment, synced, vault.files, version.files);
   const isEdited = vault !== null && countChanges(edits) > 0;
-  if (isEdited && !input.backup && !input.force) throw localChanges(env, edits);
+  if (isEdited && !input.backup && !input.force)
+    throw localChanges(env, edits, synced?.timestamp === current.timestamp);
   if (dryRun) return { ...result, updated: false };
   const keep = isEdited && input.backup === true;
   const backup = keep ? await saveBackup(local.paths, remote.keys, vault.files, local.now()) : null;
@@ -168,10 +169,12 @@ function nothingThere({ remote }: Environment, { highest }: Ledger): CliError {
   );
 }
 
-function localChanges(env: string, edits: Changes): CliError {
+/** `inStep`: nobody has published since, so that the edits can be. */
+function localChanges(env: string, edits: Changes, inStep: boolean): CliError {
+  const aside = `keep them aside: vsync pull ${env} --backup; or discard them: vsync pull ${env} --force`;
   return new CliError(
     "LOCAL_CHANGES",
     `pulling ${env} would lose local edits: ${formatChanges(edits)}`,
-    `publish them: vsync push ${env}; or keep them aside: vsync pull ${env} --backup; or discard them: vsync pull ${env} --force`,
+    inStep ? `publish them: vsync push ${env}; or ${aside}` : aside,
   );
 }

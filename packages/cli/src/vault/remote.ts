@@ -153,7 +153,7 @@ async function foreignSeal(remote: Remote, found: StoredObject): Promise<CliErro
   return new CliError(
     "WRONG_PASSPHRASE",
     `this passphrase does not verify the manifest of ${remote.env}: ${rotation}${publisher === null ? "" : ` by ${publisher.who}`}, or somebody without the passphrase wrote the manifest`,
-    "import the new share: vsync share import <file>",
+    "import the new share: vsync share import <file>   (VSYNC_PASSPHRASE and VSYNC_PASSPHRASE_FILE, where set, come before the keystore)",
   );
 }
 
