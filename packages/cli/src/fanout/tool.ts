@@ -136,6 +136,6 @@ export async function readOrNull(
 
 /** One line of what it said on standard error, without what nobody may see. */
 function quote(text: string, secrets: readonly string[]): string {
-  const line = text.replace(/\s+/g, " ").trim();
+  const line = maskValues(text, secrets, SHORTEST_SECRET).replace(/\s+/g, " ").trim();
   return line.length > MAX_SAID ? `${line.slice(0, MAX_SAID)}...` : line;
 }
