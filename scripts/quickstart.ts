@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -85,16 +86,19 @@ say("    $ npm install @muthuishere/vsync-s3-client");
 installPackedReader(app);
 copyFileSync(join(here, "quickstart-app.mjs"), join(app, "app.mjs"));
 let running = startApplication();
-await running.says(/bytes$/);
+await running.says("vault open, generation 1");
+await running.says(certificateLine());
 
 title("A second push, which the running application notices");
 writeEnv("postgres://shop:a-rotated-password@db.example/shop");
 vsync(["push", "demo"]);
+await running.says("generation 2 is in the bucket; stopping, to be started again");
 await running.ends();
 
 title("Started again, it has the new secrets");
 running = startApplication();
-await running.says(/bytes$/);
+await running.says("vault open, generation 2");
+await running.says(certificateLine());
 running.kill();
 
 say(`
@@ -179,11 +183,16 @@ function writeEnv(databaseUrl: string): void {
 }
 
 interface Application {
-  /** Waits for a line of its output. */
-  says(pattern: RegExp): Promise<void>;
+  /** Waits until it has printed this line. */
+  says(line: string): Promise<void>;
   /** Waits until it has ended by itself. */
   ends(): Promise<void>;
   kill(): void;
+}
+
+/** The last line that the application prints of what it has read. */
+function certificateLine(): string {
+  return `  tls/server.crt: ${statSync(join(vault, "tls/server.crt")).size} bytes`;
 }
 
 /** Starts the application with its two inputs and nothing else of vsync's, and shows what it prints. */
@@ -193,7 +202,11 @@ function startApplication(): Application {
   const env = { ...withoutVsync(process.env), ...inputs };
   const child = spawn(process.execPath, ["app.mjs"], { cwd: app, env, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => say(indent(line)));
+  const seen: string[] = [];
+  lines.on("line", (line) => {
+    seen.push(line);
+    say(indent(line));
+  });
   const ended = once(child, "close").then(([status]) => `ended with status ${status}`);
 
   /** Waits for one of these, and stops the quickstart unless it comes in time and is the one that is wanted. */
@@ -205,10 +218,12 @@ function startApplication(): Application {
   }
 
   return {
-    says(pattern) {
-      const said = new Promise<string>((done) =>
-        lines.on("line", (line) => pattern.test(line) && done("said it")),
-      );
+    says(line) {
+      const said = new Promise<string>((done) => {
+        const look = (): unknown => seen.includes(line) && done("said it");
+        lines.on("line", look);
+        look();
+      });
       return expectFirst("said it", [said, ended]);
     },
     ends: () => expectFirst("ended with status 0", [ended]),
