@@ -33,9 +33,12 @@ export async function interleave(
 }
 
 function summary(name: string, times: readonly number[]): Measured {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.round(part * (sorted.length - 1))] ?? Number.NaN;
-  return { name, median: at(0.5), fastest: at(0), slowest: at(1) };
+  return { name, median: median(times), fastest: Math.min(...times), slowest: Math.max(...times) };
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.round((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
 export interface Cold {
@@ -46,25 +49,32 @@ export interface Cold {
 }
 
 /** Wall time of a fresh Node process from start to exit, in milliseconds; throws when it fails. */
-export async function cold(
+export async function cold(args: readonly string[], options?: Cold): Promise<number> {
+  const start = performance.now();
+  await coldOutput(args, options);
+  return performance.now() - start;
+}
+
+/** Standard output of a fresh Node process; throws when it fails. */
+export async function coldOutput(
   args: readonly string[],
   { cwd, env, oneProcessor = false }: Cold = {},
-): Promise<number> {
+): Promise<string> {
   const command = oneProcessor ? ["taskset", "-c", "0", process.execPath] : [process.execPath];
-  const start = performance.now();
   const child = spawn(command[0] as string, [...command.slice(1), ...args], {
     cwd,
     env: { ...plainEnvironment(), ...env },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
+  const said = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      said[stream] += text;
+    });
+  }
   const [status] = await once(child, "close");
-  const took = performance.now() - start;
-  if (status !== 0) throw new Error(`${args.join(" ")} ended with status ${status}: ${said}`);
-  return took;
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with status ${status}: ${said.stderr}`);
+  return said.stdout;
 }
 
 /** NODE_EXTRA_CA_CERTS triples the start of Node 20, NODE_OPTIONS may do anything, and VSYNC_ variables are ours to set. */

@@ -1,14 +1,26 @@
-// `pnpm bench [part ...]`: what vsync costs, as multiples of what it cannot avoid. Prints; asserts nothing.
+// `pnpm bench [part ...]`: what vsync costs, as multiples of what it cannot avoid. Prints; asserts nothing. The part
+// `others` needs what `pnpm bench:others` installs.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { benchLookups } from "./lookups.ts";
 import { benchOpen } from "./open.ts";
+import { benchOthers } from "./others.ts";
 import { benchPush } from "./push.ts";
 import { benchReaderSize } from "./reader-size.ts";
 import { benchStart } from "./start.ts";
+import { benchVaults } from "./vaults.ts";
 
-const PARTS = { start: benchStart, size: benchReaderSize, open: benchOpen, push: benchPush };
+const PARTS = {
+  start: benchStart,
+  size: benchReaderSize,
+  open: benchOpen,
+  vaults: benchVaults,
+  lookups: benchLookups,
+  push: benchPush,
+  others: benchOthers,
+};
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((part) => !Object.hasOwn(PARTS, part));

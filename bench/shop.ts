@@ -16,8 +16,14 @@ export interface Shop {
   vsync(...args: string[]): string;
 }
 
-/** `init` of the environment `demo` below `folder`, with `small` files of a few hundred bytes in its vault. */
-export function makeShop(folder: string, { small }: { small: number }): Shop {
+export interface ShopOptions {
+  /** How many files of a few hundred bytes its vault has. */
+  readonly small: number;
+  readonly iterations?: number;
+}
+
+/** `init` of the environment `demo` below `folder`. */
+export function makeShop(folder: string, { small, iterations = 600_000 }: ShopOptions): Shop {
   const root = join(folder, "shop");
   const vault = join(root, "infra/vault/demo");
   mkdirSync(root, { recursive: true });
@@ -34,7 +40,8 @@ export function makeShop(folder: string, { small }: { small: number }): Shop {
       stdio: ["ignore", "pipe", "pipe"],
     });
   execFileSync("git", ["init", "--quiet"], { cwd: root });
-  vsync("init", "demo", "--repo", "shop", "--endpoint", pathToFileURL(folder).href, "--bucket", "bucket");
+  const bucket = ["--endpoint", pathToFileURL(folder).href, "--bucket", "bucket"];
+  vsync("init", "demo", "--repo", "shop", ...bucket, "--iterations", String(iterations));
   const scalars = Array.from({ length: 40 }, (_, i) => `NAME_${i}=${"value ".repeat(i % 7)}${i}`);
   writeFileSync(
     join(vault, ".env.demo"),

@@ -1,0 +1,91 @@
+// What the size of a vault costs: time and memory of a cold open() over HTTP, for small and for large ones.
+
+import { randomBytes } from "node:crypto";
+import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { installPackedReader } from "../scripts/packed-reader.ts";
+import { cold, coldOutput, interleave, median, row } from "./harness.ts";
+import { program, unitCase } from "./programs.ts";
+import { type ServedVault, serveVault } from "./served-vault.ts";
+
+const MEGABYTE = 1_000_000;
+const PROGRAMS = ["open", "memory", "memory-web", "memory-empty"];
+
+interface Size {
+  readonly name: string;
+  /** Of its large files; 0 for a vault that is small. */
+  readonly megabytes: number;
+  readonly fill: (folder: string) => void;
+}
+
+const SIZES: readonly Size[] = [
+  { name: "14 small files", megabytes: 0, fill: () => {} },
+  { name: "10,000 scalars", megabytes: 0, fill: addScalars },
+  { name: "100 MB that does not shrink", megabytes: 100, fill: (folder) => addFiles(folder, randomBytes) },
+  { name: "100 MB of text", megabytes: 100, fill: (folder) => addFiles(folder, text) },
+];
+
+export async function benchVaults(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  installPackedReader(folder);
+  for (const name of PROGRAMS) copyFileSync(program(name), join(folder, `${name}.mjs`));
+  const vaults = new Map<Size, ServedVault>();
+  for (const [i, size] of SIZES.entries()) {
+    vaults.set(size, await serveVault(join(folder, `vault-${i}`), { fill: size.fill }));
+  }
+
+  console.log("\nCold open() of vaults of several sizes");
+  const times = await interleave([
+    unitCase(),
+    ...[...vaults].map(([{ name }, { env }]) => ({
+      name,
+      run: () => cold(["open.mjs"], { cwd: folder, env }),
+    })),
+  ]);
+  const [unit] = [...times.values()];
+  if (!unit) return;
+  for (const measured of times.values()) console.log(row(measured, unit));
+
+  const empty = await peak("memory-empty.mjs", folder, {});
+  console.log(`\nMost memory of a process, above that of an empty one (${empty.toFixed(0)} MB)`);
+  for (const [size, { env }] of vaults) {
+    for (const [build, name] of Object.entries({ Node: "memory.mjs", web: "memory-web.mjs" })) {
+      const above = (await peak(name, folder, env)) - empty;
+      console.log(
+        `  ${`${size.name}, ${build} build`.padEnd(44)} ${above.toFixed(0).padStart(6)} MB${goal(size, build, above)}`,
+      );
+    }
+  }
+  for (const { server } of vaults.values()) server.close();
+}
+
+function goal({ megabytes }: Size, build: string, above: number): string {
+  const limit = megabytes === 0 ? 10 : (build === "Node" ? 2.5 : 4) * megabytes;
+  const times = megabytes === 0 ? "" : `, ${(above / megabytes).toFixed(2)} x the vault`;
+  if (megabytes === 0 && build !== "Node") return "";
+  return `${times} (goal: ${limit} MB at most)`;
+}
+
+/** In MB; the middle of five. */
+async function peak(name: string, cwd: string, env: Readonly<Record<string, string>>): Promise<number> {
+  const kibibytes: number[] = [];
+  for (let i = 0; i < 5; i += 1) kibibytes.push(Number(await coldOutput([name], { cwd, env })));
+  return (median(kibibytes) * 1024) / MEGABYTE;
+}
+
+function addScalars(folder: string): void {
+  const lines = Array.from({ length: 10_000 }, (_, i) => `SCALAR_${i}="value number ${i} of a large vault"`);
+  appendFileSync(join(folder, ".env.demo"), `${lines.join("\n")}\n`);
+}
+
+function addFiles(folder: string, make: (bytes: number) => Uint8Array): void {
+  for (let i = 0; i < 20; i += 1) writeFileSync(join(folder, `large-${i}.bin`), make(5 * MEGABYTE));
+}
+
+/** Such as configuration is: it shrinks to about a fifth. */
+function text(bytes: number): Uint8Array {
+  let written = "";
+  while (written.length < bytes)
+    written += `{"id":"${randomBytes(8).toString("hex")}","enabled":true,"kind":"database"}\n`;
+  return Buffer.from(written).subarray(0, bytes);
+}
