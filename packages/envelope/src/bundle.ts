@@ -25,6 +25,12 @@ export interface ExpectedBundle {
   readonly sealed: boolean;
 }
 
+export interface OpenBundleOptions {
+  readonly limits?: ArchiveLimits;
+  /** Gives up the bytes of the bundle: decrypted in place, a large vault takes half the memory. Refused ones are lost too. */
+  readonly overwrite?: boolean;
+}
+
 /** Encrypts a vault as the version `timestamp`. The digest is the lower-case hex that goes into the manifest. */
 export async function sealBundle(
   keys: VaultKeys,
@@ -51,7 +57,7 @@ export async function openBundle(
   keys: VaultKeys,
   bytes: Uint8Array,
   expected: ExpectedBundle,
-  limits: ArchiveLimits = ARCHIVE_LIMITS,
+  { limits = ARCHIVE_LIMITS, overwrite = false }: OpenBundleOptions = {},
 ): Promise<Map<string, VaultFile>> {
   if (bytes.length > limits.maxBundleBytes) {
     throw new BundleCorruptError(`bundle of ${bytes.length} bytes; the limit is ${limits.maxBundleBytes}`);
@@ -61,7 +67,7 @@ export async function openBundle(
       `bundle ${expected.timestamp} is not the one that the manifest was sealed for: its digest differs`,
     );
   }
-  const plaintext = await decrypt(keys, bytes, expected);
+  const plaintext = await decrypt(keys, bytes, expected, overwrite);
   let files: Map<string, VaultFile> = new Map();
   try {
     const { payload } = decodePointerSeal(plaintext, expected.timestamp);
@@ -85,9 +91,14 @@ function wipeAllBut(plaintext: Uint8Array, files: VaultFiles): void {
   new Uint8Array(plaintext.buffer, end, plaintext.byteOffset + plaintext.length - end).fill(0);
 }
 
-async function decrypt(keys: VaultKeys, bytes: Uint8Array, expected: ExpectedBundle): Promise<Uint8Array> {
+async function decrypt(
+  keys: VaultKeys,
+  bytes: Uint8Array,
+  expected: ExpectedBundle,
+  overwrite: boolean,
+): Promise<Uint8Array> {
   try {
-    return await decryptEnvelope(keys.master, bytes);
+    return await decryptEnvelope(keys.master, bytes, overwrite);
   } catch (error) {
     if (expected.sealed && error instanceof WrongPassphraseError) {
       throw new BundleCorruptError(

@@ -21,7 +21,13 @@ export {
   readAuditLog,
   readLastChain,
 } from "./audit-csv.ts";
-export { bundleDigest, type ExpectedBundle, openBundle, sealBundle } from "./bundle.ts";
+export {
+  bundleDigest,
+  type ExpectedBundle,
+  type OpenBundleOptions,
+  openBundle,
+  sealBundle,
+} from "./bundle.ts";
 export {
   CONFIG_LIMITS,
   type ConfigLimits,

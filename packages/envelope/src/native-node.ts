@@ -62,12 +62,15 @@ export async function decryptAesGcm(
   key: Uint8Array,
   iv: Uint8Array,
   ciphertextAndTag: Uint8Array,
+  overwrite: boolean = false,
 ): Promise<Uint8Array | null> {
   const end = ciphertextAndTag.length - TAG_BYTES;
   const decipher = crypto.createDecipheriv("aes-256-gcm", key, iv, { authTagLength: TAG_BYTES });
   decipher.setAuthTag(ciphertextAndTag.subarray(end));
-  const plaintext = new Uint8Array(end);
-  updateInto(decipher, ciphertextAndTag.subarray(0, end), plaintext, 0);
+  const ciphertext = ciphertextAndTag.subarray(0, end);
+  // A piece is read before it is written, and what is written is as long as what was read.
+  const plaintext = overwrite ? ciphertext : new Uint8Array(end);
+  updateInto(decipher, ciphertext, plaintext, 0);
   try {
     decipher.final();
   } catch {
@@ -119,6 +122,8 @@ function updateInto(
     const piece = cipher.update(input.subarray(from, from + CHUNK_BYTES));
     out.set(piece, at);
     at += piece.length;
+    // It may be plaintext, in memory that nobody else would wipe.
+    piece.fill(0);
   }
   return at;
 }

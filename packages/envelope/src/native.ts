@@ -22,8 +22,16 @@ export interface Native {
     parts: readonly Uint8Array[],
     out: Uint8Array,
   ): Promise<void>;
-  /** The plaintext in a buffer of its own, or null when the 16-byte tag at the end does not verify. */
-  decryptAesGcm(key: Uint8Array, iv: Uint8Array, ciphertextAndTag: Uint8Array): Promise<Uint8Array | null>;
+  /**
+   * The plaintext, or null when the 16-byte tag at the end does not verify. In a buffer of its own unless `overwrite`
+   * gives the ciphertext's up: then it may be in there, and whatever was in there is gone.
+   */
+  decryptAesGcm(
+    key: Uint8Array,
+    iv: Uint8Array,
+    ciphertextAndTag: Uint8Array,
+    overwrite?: boolean,
+  ): Promise<Uint8Array | null>;
   deflateRaw(bytes: Uint8Array): Promise<Uint8Array>;
   /** Exactly `size` bytes out of exactly these bytes in; anything else is a RangeError, and no more than `size` is ever held. */
   inflateRaw(bytes: Uint8Array, size: number): Promise<Uint8Array>;

@@ -26,14 +26,18 @@ export async function encryptEnvelope(
 }
 
 /**
- * The plaintext, handed on only after the tag has verified.
+ * The plaintext, handed on only after the tag has verified. With `overwrite` it may take the envelope's place in memory.
  * Throws BundleCorruptError (not an envelope, cut short), UnsupportedSpecVersionError (RQE2 and later) or WrongPassphraseError
  * (the tag does not verify: another key, or damage; the envelope alone cannot tell which).
  */
-export async function decryptEnvelope(master: Uint8Array, envelope: Uint8Array): Promise<Uint8Array> {
+export async function decryptEnvelope(
+  master: Uint8Array,
+  envelope: Uint8Array,
+  overwrite: boolean = false,
+): Promise<Uint8Array> {
   checkEnvelope(envelope);
   const iv = envelope.subarray(MAGIC.length, HEADER_BYTES);
-  const plaintext = await decryptAesGcm(master, iv, envelope.subarray(HEADER_BYTES));
+  const plaintext = await decryptAesGcm(master, iv, envelope.subarray(HEADER_BYTES), overwrite);
   if (plaintext === null) {
     throw new WrongPassphraseError(
       "wrong passphrase, or a damaged envelope: its authentication tag does not verify",

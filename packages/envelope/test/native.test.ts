@@ -25,10 +25,23 @@ test("both runtimes derive, authenticate, digest and encrypt alike", async () =>
     expect(Buffer.compare(outA, outB)).toBe(0);
     for (const native of [a, b]) {
       expect(Buffer.compare((await native!.decryptAesGcm(key, iv, outA))!, data)).toBe(0);
+      expect(Buffer.compare(outA, outB)).toBe(0);
+      expect(Buffer.compare((await native!.decryptAesGcm(key, iv, outA.slice(), true))!, data)).toBe(0);
     }
   }
   expect(await a!.hkdfSha256(key, "vsync test")).toEqual(await b!.hkdfSha256(key, "vsync test"));
   expect(await a!.pbkdf2Sha256(key, iv, 1000)).toEqual(await b!.pbkdf2Sha256(key, iv, 1000));
+});
+
+test("on Node the plaintext takes the ciphertext's place when it may, and leaves nothing there when the tag is wrong", async () => {
+  const sealed = new Uint8Array(1000 + 16);
+  await node.encryptAesGcm(key, iv, [bytes(1000)], sealed);
+  const damaged = sealed.slice();
+  damaged[1015]! ^= 1;
+  const opened = await node.decryptAesGcm(key, iv, sealed, true);
+  expect([opened?.buffer, opened?.length]).toEqual([sealed.buffer, 1000]);
+  expect(await node.decryptAesGcm(key, iv, damaged, true)).toBeNull();
+  expect(damaged.subarray(0, 1000)).toEqual(new Uint8Array(1000));
 });
 
 describe.each<[string, Native]>([

@@ -61,7 +61,7 @@ export async function fetchVault(
       );
     }
     deadline.stage = "decrypting the bundle";
-    return openBundle(vaultKeys, object.body, expected);
+    return openBundle(vaultKeys, object.body, expected, { overwrite: true });
   }
 
   switch (verdict.kind) {
