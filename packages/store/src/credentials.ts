@@ -64,10 +64,14 @@ export function temporaryVariables(env: Variables): Credentials | null {
 
 function explain(profile: string, error: unknown): CredentialsError {
   const why = (error instanceof Error ? error.message : String(error)).replace(/[^ -~]+/g, " ").slice(0, 300);
-  const hint = /\bsso\b/i.test(why)
-    ? `aws sso login --profile ${profile}`
-    : `see what the profile gives: aws sts get-caller-identity --profile ${profile}`;
-  return new CredentialsError(`the AWS profile ${profile} gives no credentials: ${why}`, hint, {
-    cause: error,
-  });
+  const message = `the AWS profile ${profile} gives no credentials: ${why}`;
+  return new CredentialsError(message, adviceFor(profile, why), { cause: error });
+}
+
+function adviceFor(profile: string, why: string): string {
+  if (/^Could not resolve credentials using profile/.test(why)) {
+    return "see the profiles of this machine (aws configure list-profiles) and name yours: vsync init <env> --edit --aws-profile <name>";
+  }
+  if (/\bsso\b/i.test(why)) return `aws sso login --profile ${profile}`;
+  return `see what the profile gives: aws sts get-caller-identity --profile ${profile}`;
 }

@@ -36,7 +36,11 @@ function judgeAnswer(answer: Answer, code: string, attempt: Attempt, nowMs: numb
   const clock = clockHint(answer, code, nowMs);
   const region = regionHint(answer, attempt);
   if (status === 401 || status === 403 || code === "ExpiredToken" || code === "InvalidToken")
-    return { code: "ACCESS_DENIED", why: "access denied", hint: clock ?? accessHint(code, attempt) };
+    return {
+      code: "ACCESS_DENIED",
+      why: "access denied",
+      hint: clock ?? accessHint(code, attempt) + bypassHint(attempt),
+    };
   if (status === 407)
     return {
       code: "UNREACHABLE",
@@ -113,6 +117,12 @@ function accessHint(code: string, attempt: Attempt): string {
   return attempt.kind === "read"
     ? "allow this key s3:GetObject on the prefix; or it does not exist and this key may not list (s3:ListBucket)"
     : "allow this key s3:PutObject (and s3:DeleteObject to delete) on the prefix";
+}
+
+function bypassHint({ bypassedProfile }: Attempt): string {
+  return bypassedProfile === null
+    ? ""
+    : `; these are the credentials of AWS_SESSION_TOKEN: unset it for those of the profile ${bypassedProfile}`;
 }
 
 /** S3 refuses signatures that are more than 15 minutes off. A HEAD has no code, so the `Date` must do. */

@@ -14,6 +14,8 @@ export interface Attempt {
   readonly region: string;
   /** What to do when the bucket is in another region, in the caller's words. */
   readonly explainRegion: ((theirs: string) => string) | undefined;
+  /** The AWS profile in whose place credentials from the environment are used. */
+  readonly bypassedProfile: string | null;
   /** The name of a proxy variable that is set. */
   readonly proxyVariable: string | null;
   readonly retried: boolean;

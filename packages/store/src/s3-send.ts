@@ -40,9 +40,7 @@ const LAST_START_MS = 20_000;
  * not ask for a longer wait than we have. Silence is not tried again, it took its time. Conditional writes are sent
  * once (object-store.ts says why).
  */
-export function createSender(
-  server: Pick<Attempt, "where" | "region" | "explainRegion" | "proxyVariable">,
-): Send {
+export function createSender(server: Omit<Attempt, "doing" | "kind" | "retried">): Send {
   return async (request, plan) => {
     const start = performance.now();
     for (let sendings = 1; ; sendings++) {

@@ -8,6 +8,7 @@ import {
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
+import { temporaryVariables } from "./credentials.ts";
 import {
   checkMetadata,
   DEFAULT_MAX_BYTES,
@@ -35,8 +36,14 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
       hint: "use the bucket's name alone, without s3:// and without a path",
     });
   const where = `${endpoint.href.replace(/\/+$/, "")}, bucket ${bucket}`;
-  const proxyVariable = findProxyVariable(endpoint, options.env ?? process.env);
-  const send = createSender({ where, region, explainRegion: options.explainRegion, proxyVariable });
+  const env = options.env ?? process.env;
+  const send = createSender({
+    where,
+    region,
+    explainRegion: options.explainRegion,
+    bypassedProfile: temporaryVariables(env) === null ? null : (location.awsProfile ?? null),
+    proxyVariable: findProxyVariable(endpoint, env),
+  });
   const client = createClient(endpoint, location, options);
   // Which spelling of an ETag this server has accepted in If-Match.
   let spelling: "quoted" | "bare" | null = null;

@@ -42,6 +42,9 @@ describe("a bucket opened with an AWS profile", () => {
     expect(await use("team", variables)).toBe(DONE);
     const { AWS_SESSION_TOKEN, ...lasting } = variables;
     expect(await use("team", lasting)).toMatch(/^ACCESS_DENIED .*InvalidAccessKeyId/);
+    expect(await use("team", { ...variables, AWS_SESSION_TOKEN: "another" })).toMatch(
+      /^ACCESS_DENIED .*; these are the credentials of AWS_SESSION_TOKEN: unset it for those of the profile team\n$/,
+    );
   });
 
   test("runs a profile's process", async () => {
@@ -117,7 +120,7 @@ describe("a bucket opened with an AWS profile", () => {
       return "";
     });
     expect(await use("team", { AWS_EC2_METADATA_SERVICE_ENDPOINT: instance })).toMatch(
-      /^ACCESS_DENIED .*profile team gives no credentials.*\| see what the profile gives: aws sts get-caller-identity --profile team\n$/,
+      /^ACCESS_DENIED .*profile team gives no credentials.*\| see the profiles of this machine .* vsync init <env> --edit --aws-profile <name>\n$/,
     );
     expect(asked).toEqual([]);
     expect(fake.requests).toEqual([]);
