@@ -1,11 +1,14 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { audit } from "../../src/commands/audit.ts";
 import { init } from "../../src/commands/init.ts";
 import { describeSync, sync } from "../../src/commands/sync.ts";
 import { loadEnvConfig } from "../../src/config/env-config.ts";
-import { makeWorkbench, publish, ROUTES, type Workbench } from "./workbench.ts";
+import { isAlive, makeWorkbench, publish, ROUTES, type Workbench } from "./workbench.ts";
 
 const env = "prod";
 const lines = (count: number) =>
@@ -78,6 +81,27 @@ describe("failures", () => {
     expect(Math.max(...bench.calls().map(({ live }) => live))).toBe(6);
     expect(Object.keys(bench.kept("gcp"))).toHaveLength(14);
   });
+});
+
+test("Ctrl-C ends the platform's command too", async () => {
+  const bench = await makeWorkbench();
+  bench.fill({ ".env.prod": "A=1\n" });
+  await bench.run("gh");
+  bench.behave("gh", { hang: ["set"] });
+  const { host } = bench.context();
+  const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+  const tsx = import.meta.resolve("tsx");
+  const child = spawn(process.execPath, ["--import", tsx, main, "sync", "prod", "gh"], {
+    cwd: bench.root,
+    env: host.env as NodeJS.ProcessEnv,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const isSetting = () => bench.calls().filter(({ argv }) => argv[1] === "set").length === 2;
+  await expect.poll(isSetting, { timeout: 30_000 }).toBe(true);
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([130, null]);
+  const pid = bench.calls().at(-1)?.pid as number;
+  await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
 describe("--prune", () => {

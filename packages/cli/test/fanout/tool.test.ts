@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Change } from "../../src/fanout/platform.ts";
 import { inPool, sendEach } from "../../src/fanout/pool.ts";
 import { openTool, type Tool, ToolFailure } from "../../src/fanout/tool.ts";
+import { isAlive } from "./workbench.ts";
 
 /** A command with this body in sh, `$FOLDER` its folder. */
 function makeTool(
@@ -20,10 +20,6 @@ function makeTool(
   const host = { env: process.env, platform: process.platform };
   return { tool: openTool({ host, command, variables: { FOLDER: folder }, opensStdin, limitMs }), folder };
 }
-
-/** One that has ended stays listed, as a zombie, where nobody waits for it. */
-const isAlive = (pid: number): boolean =>
-  /^[^Z]/.test(spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim());
 
 describe("a tool", () => {
   test("gets a value on its standard input, exactly", async () => {

@@ -1,5 +1,6 @@
 // A vault, and stand-ins for the platforms' commands on the PATH.
 
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -37,6 +38,7 @@ export const ROUTES: Readonly<Record<Target, Partial<SyncInput>>> = {
 
 export interface Call {
   readonly tool: string;
+  readonly pid: number;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** How many were at work at the same time. */
@@ -157,6 +159,12 @@ export async function makeWorkbench(env = "prod"): Promise<Workbench> {
     calls,
     writes: () => calls().filter(({ argv }) => WRITES.some((verb) => argv.slice(0, 3).includes(verb))),
   };
+}
+
+/** One that has ended stays listed, as a zombie, where nobody waits for it. */
+export function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return /^[^Z]/.test(stdout.trim());
 }
 
 /** Publishes what is in the vault folder. */

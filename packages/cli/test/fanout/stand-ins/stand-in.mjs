@@ -29,7 +29,7 @@ export async function standIn(work) {
   writeFileSync(mark, "");
   process.on("exit", () => rmSync(mark, { force: true }));
   await untilTogether(behaviour.together ?? 1);
-  const entry = { tool, argv, env: process.env, live: readdirSync(live).length };
+  const entry = { tool, pid: process.pid, argv, env: process.env, live: readdirSync(live).length };
   appendFileSync(join(folder, "calls.jsonl"), `${JSON.stringify(entry)}\n`);
   if (behaviour.hang?.some((word) => argv.includes(word))) return setInterval(() => undefined, 60_000);
   const failure = Object.entries(behaviour.fail ?? {}).find(([word]) => argv.includes(word));
