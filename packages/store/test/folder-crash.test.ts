@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hasPrograms } from "../../../test/programs.ts";
 import { type ObjectStore, openStore } from "../src/index.ts";
 
 const PROGRAM = fileURLToPath(new URL("./folder-process.ts", import.meta.url));
-const MISSING = "strace is not installed (Debian: apt-get install strace)";
+const RUNS = hasPrograms("crashes of the folder bucket", ["strace"], "apt-get install strace");
 
 let scratch: string;
 let store: ObjectStore;
@@ -25,17 +26,6 @@ function open(): Promise<ObjectStore> {
   const endpoint = pathToFileURL(scratch).href;
   const location = { endpoint, region: "", bucket: "bucket", accessKeyId: "", secretAccessKey: "" };
   return openStore(location, { createBucket: true });
-}
-
-function hasStrace(): boolean {
-  try {
-    execFileSync("strace", ["-V"], { stdio: "ignore" });
-    return true;
-  } catch {
-    if (process.env.CI || process.env.VSYNC_TEST_NO_SKIP) throw new Error(MISSING);
-    process.stderr.write(`Skipped: crashes of the folder bucket; ${MISSING}.\n`);
-    return false;
-  }
 }
 
 /** One put of `value` in another process, in which `injection` (strace's syntax) comes true. */
@@ -65,7 +55,7 @@ async function expectUsable(): Promise<void> {
   expect(readdirSync(join(scratch, "bucket/@vsync/lock"))).toEqual(["free"]);
 }
 
-describe.skipIf(!hasStrace())("a put", () => {
+describe.skipIf(!RUNS)("a put", () => {
   test.each([
     ["a first one", null],
     ["one over another object", "old"],
