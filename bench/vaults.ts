@@ -1,10 +1,10 @@
 // What the size of a vault costs: time and memory of a cold open() over HTTP, for small and for large ones.
 
-import { randomBytes } from "node:crypto";
-import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { installPackedReader } from "../scripts/packed-reader.ts";
 import { cold, coldOutput, interleave, median, row } from "./harness.ts";
+import { fillWithNoise, fillWithText } from "./large-files.ts";
 import { program, unitCase } from "./programs.ts";
 import { type ServedVault, serveVault } from "./served-vault.ts";
 
@@ -21,8 +21,8 @@ interface Size {
 const SIZES: readonly Size[] = [
   { name: "14 small files", megabytes: 0, fill: () => {} },
   { name: "10,000 scalars", megabytes: 0, fill: addScalars },
-  { name: "100 MB that does not shrink", megabytes: 100, fill: (folder) => addFiles(folder, randomBytes) },
-  { name: "100 MB of text", megabytes: 100, fill: (folder) => addFiles(folder, text) },
+  { name: "100 MB that does not shrink", megabytes: 100, fill: fillWithNoise },
+  { name: "100 MB of text", megabytes: 100, fill: fillWithText },
 ];
 
 export async function benchVaults(folder: string): Promise<void> {
@@ -76,16 +76,4 @@ async function peak(name: string, cwd: string, env: Readonly<Record<string, stri
 function addScalars(folder: string): void {
   const lines = Array.from({ length: 10_000 }, (_, i) => `SCALAR_${i}="value number ${i} of a large vault"`);
   appendFileSync(join(folder, ".env.demo"), `${lines.join("\n")}\n`);
-}
-
-function addFiles(folder: string, make: (bytes: number) => Uint8Array): void {
-  for (let i = 0; i < 20; i += 1) writeFileSync(join(folder, `large-${i}.bin`), make(5 * MEGABYTE));
-}
-
-/** Such as configuration is: it shrinks to about a fifth. */
-function text(bytes: number): Uint8Array {
-  let written = "";
-  while (written.length < bytes)
-    written += `{"id":"${randomBytes(8).toString("hex")}","enabled":true,"kind":"database"}\n`;
-  return Buffer.from(written).subarray(0, bytes);
 }
