@@ -8,7 +8,7 @@ import { TAG_BYTES } from "./native.ts";
 
 /** Small enough that a cipher's intermediate buffers do not count beside a large vault. */
 const CHUNK_BYTES = 1 << 18;
-/** Inflating this much takes less time than the way to another thread and back. */
+/** Deflating or inflating this much takes less time than the way to another thread and back. */
 const INLINE_BYTES = 1 << 16;
 
 export function randomBytes(length: number): Uint8Array {
@@ -80,8 +80,9 @@ export async function decryptAesGcm(
   return plaintext;
 }
 
-export function deflateRaw(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
+export async function deflateRaw(bytes: Uint8Array): Promise<Uint8Array> {
+  if (bytes.length <= INLINE_BYTES) return plain(zlib.deflateRawSync(bytes));
+  return await new Promise((resolve, reject) => {
     zlib.deflateRaw(bytes, (error, deflated) => (error ? reject(error) : resolve(plain(deflated))));
   });
 }

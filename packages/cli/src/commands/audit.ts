@@ -6,9 +6,10 @@ import { type Finding, judgeLog } from "../audit/verify.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { formatTable } from "../terminal.ts";
-import { type Environment, readStanding, withEnvironment } from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { type Version, walkHistory } from "../vault/history.ts";
 import { loadLedger } from "../vault/ledger.ts";
+import { readStanding } from "../vault/standing.ts";
 
 export interface AuditLogInput {
   readonly env: string;

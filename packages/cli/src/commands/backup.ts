@@ -5,11 +5,12 @@ import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { formatSize, formatTable } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
-import { type Environment, syncedHere, withEnvironment } from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { replaceFolder } from "../vault/folder-swap.ts";
 import { backupPath, listBackups, loadBackup, pruneBackups, saveBackup } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locate } from "../vault/located.ts";
+import { syncedHere } from "../vault/standing.ts";
 import { listVault, readVault } from "../vault/vault-folder.ts";
 
 export interface BackupListResult {

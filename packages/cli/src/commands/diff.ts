@@ -96,9 +96,10 @@ async function lastSynced(context: Context, located: Located): Promise<Compared>
 
 async function fromBucket(context: Context, input: DiffInput): Promise<Compared> {
   const { env } = input;
-  const [{ withEnvironment, readStanding }, { fetchVersion }, { fetchOlderVersion }, { findVersion }] =
+  const [{ withEnvironment }, { readStanding }, { fetchVersion }, { fetchOlderVersion }, { findVersion }] =
     await Promise.all([
       import("../vault/environment.ts"),
+      import("../vault/standing.ts"),
       import("../vault/remote.ts"),
       import("../vault/older-version.ts"),
       import("../vault/history.ts"),

@@ -4,15 +4,16 @@ import type { Context, Said } from "../context.ts";
 import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
 import { countChanges, formatChanges, formatFiles } from "../vault/changes.ts";
 import { withEnvironment } from "../vault/environment.ts";
-import { type PullResult, pullVault, type PullInput as VaultPullInput } from "../vault/pull.ts";
+import type { PullResult, PullInput as VaultPullInput } from "../vault/pull.ts";
 
 export interface PullInput extends Omit<VaultPullInput, "oldPassphrase">, OlderVersionInput {}
 
 export async function pull(context: Context, input: PullInput): Promise<PullResult> {
   const oldPassphrase = await readOldPassphrase(context, input);
-  return await withEnvironment(context, input.env, (environment) =>
-    pullVault(environment, { ...input, oldPassphrase }, context.flags.dryRun),
-  );
+  return await withEnvironment(context, input.env, async (environment) => {
+    const { pullVault } = await import("../vault/pull.ts");
+    return await pullVault(environment, { ...input, oldPassphrase }, context.flags.dryRun);
+  });
 }
 
 export function describePull(result: PullResult): Said {

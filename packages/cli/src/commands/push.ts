@@ -3,12 +3,13 @@
 import type { Context, Said } from "../context.ts";
 import { countChanges, formatChanges, formatFiles } from "../vault/changes.ts";
 import { withEnvironment } from "../vault/environment.ts";
-import { type PushInput, type PushResult, pushVault } from "../vault/push.ts";
+import type { PushInput, PushResult } from "../vault/push.ts";
 
 export async function push(context: Context, input: PushInput): Promise<PushResult> {
-  return await withEnvironment(context, input.env, (environment) =>
-    pushVault(environment, input, context.flags.dryRun),
-  );
+  return await withEnvironment(context, input.env, async (environment) => {
+    const { pushVault } = await import("../vault/push.ts");
+    return await pushVault(environment, input, context.flags.dryRun);
+  });
 }
 
 export function describePush(result: PushResult): Said {

@@ -1,22 +1,18 @@
 // `vsync restore <env> <version>`: publishes an old version as the newest. History keeps everything in between.
 
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { readOldPassphrase } from "../keys/old-passphrase.ts";
 import { type Changes, compareVaults, countChanges, countFiles, formatChanges } from "../vault/changes.ts";
 import { recordCommit, requireCommitted } from "../vault/commit.ts";
-import {
-  type AuditInput,
-  auditIntent,
-  type Environment,
-  readStanding,
-  withEnvironment,
-} from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { findVersion } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
 import type { Pending } from "../vault/pending.ts";
 import { publish } from "../vault/publish.ts";
 import { fetchIfSound } from "../vault/remote.ts";
+import { readStanding } from "../vault/standing.ts";
 
 export interface RestoreInput extends AuditInput {
   readonly env: string;

@@ -12,6 +12,7 @@ import {
   type VaultKeys,
   wipe,
 } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { auditRowWriter } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "../config/private-file.ts";
@@ -19,14 +20,7 @@ import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { recordCommit, requireCommitted } from "../vault/commit.ts";
-import {
-  type AuditInput,
-  auditIntent,
-  type Environment,
-  type Opened,
-  readStanding,
-  withEnvironment,
-} from "../vault/environment.ts";
+import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { type Publication, publish } from "../vault/publish.ts";
@@ -39,6 +33,7 @@ import {
   stagedPassphrase,
   unstage,
 } from "../vault/rotation.ts";
+import { readStanding } from "../vault/standing.ts";
 
 export interface RotateInput extends AuditInput {
   readonly env: string;

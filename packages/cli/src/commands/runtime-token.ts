@@ -3,23 +3,18 @@
 
 import { encodeConfigBlob } from "@vsync/envelope";
 import type { Credentials } from "@vsync/store";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository } from "../identity/repository.ts";
 import { currentCredentials, openBucket } from "../vault/bucket.ts";
-import {
-  type AuditInput,
-  auditIntent,
-  type Environment,
-  rememberGenuine,
-  trustOf,
-  withEnvironment,
-} from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
+import { rememberGenuine, trustOf } from "../vault/standing.ts";
 
 export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
 

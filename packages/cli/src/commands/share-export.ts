@@ -2,20 +2,16 @@
 
 import { resolve } from "node:path";
 import { encodeShare } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
 import { writeShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
-import {
-  type AuditInput,
-  auditIntent,
-  type Environment,
-  readStanding,
-  withEnvironment,
-} from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
+import { readStanding } from "../vault/standing.ts";
 
 /** The credentials are the teammate's own; without them the share carries those of this machine. */
 export interface ShareExportInput extends AuditInput, OwnCredentialsFlags {

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { decodeShare } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import { loadEnvConfig } from "../config/env-config.ts";
 import { keyAccount } from "../config/paths.ts";
@@ -24,7 +25,7 @@ import {
   withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
-import { type AuditInput, auditIntent, withEnvironment } from "../vault/environment.ts";
+import { withEnvironment } from "../vault/environment.ts";
 
 export interface ShareImportInput extends AuditInput {
   readonly file: string;

@@ -2,6 +2,7 @@
 // platform's own command, on its standard input.
 
 import { parseEnv, scalarsFile, type VaultFiles } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { makeChanges, type Outcome, reachDestination, whileLooking } from "../fanout/fan-out.ts";
@@ -12,17 +13,12 @@ import { type FannedOut, openRecord } from "../fanout/record.ts";
 import { chooseRouting, type Routing, type RoutingFlags, type Sender } from "../fanout/routing.ts";
 import { type Policy, type Selection, selectValues } from "../fanout/selection.ts";
 import { visible } from "../terminal.ts";
-import {
-  type AuditInput,
-  auditIntent,
-  type Environment,
-  readStanding,
-  withEnvironment,
-} from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
 import type { AuditIntent } from "../vault/pending.ts";
 import { isPushDue, readScalars } from "../vault/scalars.ts";
+import { readStanding } from "../vault/standing.ts";
 import { listVault, readVault } from "../vault/vault-folder.ts";
 
 export interface SyncInput extends AuditInput, RoutingFlags {

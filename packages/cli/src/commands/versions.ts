@@ -6,10 +6,11 @@ import { describeActor, parseMeta, readSegments } from "../audit/read-log.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { formatAge, formatSize, formatTable, visible } from "../terminal.ts";
-import { type Environment, readStanding, withEnvironment } from "../vault/environment.ts";
+import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { type Version, walkHistory } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
+import { readStanding } from "../vault/standing.ts";
 
 export interface VersionsInput {
   readonly env: string;

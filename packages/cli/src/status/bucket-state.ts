@@ -6,9 +6,9 @@ import { toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { openBucket } from "../vault/bucket.ts";
-import { trustOf } from "../vault/environment.ts";
 import type { Ledger, Synced } from "../vault/ledger.ts";
 import { type Remote, readCurrentVersion } from "../vault/remote.ts";
+import { trustOf } from "../vault/standing.ts";
 import type { BucketState } from "./status-types.ts";
 
 export interface Asked {

@@ -1,6 +1,7 @@
 // Making the vault folder equal to a version from the bucket, without losing anybody's edits.
 
 import type { VaultFiles } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import { writePrivateFile } from "../config/private-file.ts";
 import {
@@ -12,13 +13,14 @@ import {
   formatChanges,
   isProvenUnchanged,
 } from "./changes.ts";
-import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { replaceFolder } from "./folder-swap.ts";
 import { findVersion } from "./history.ts";
 import { loadBase, pruneBackups, saveBackup } from "./kept-bundles.ts";
 import { type Ledger, loadLedger, type Synced, saveLedger } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
 import { type CurrentVersion, fetchVersion } from "./remote.ts";
+import { readStanding, syncedHere } from "./standing.ts";
 import { type Listing, listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
 
 export interface PullInput extends AuditInput {

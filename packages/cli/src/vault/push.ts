@@ -1,16 +1,18 @@
 // Publishing the vault folder as the next version, unless nothing changed or the bucket moved on.
 
 import type { VaultFiles } from "@vsync/envelope";
+import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import { formatSize } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatFiles, isProvenUnchanged } from "./changes.ts";
 import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
-import { type AuditInput, auditIntent, type Environment, readStanding, syncedHere } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { loadBase } from "./kept-bundles.ts";
 import { type Ledger, type Synced, saveLedger } from "./ledger.ts";
 import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
 import { type CurrentVersion, fetchIfSound } from "./remote.ts";
+import { readStanding, syncedHere } from "./standing.ts";
 import { listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
 
 export interface PushInput extends AuditInput {

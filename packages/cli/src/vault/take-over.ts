@@ -3,9 +3,10 @@
 
 import { parseTimestamp, readGeneration } from "@vsync/envelope";
 import type { StoredObject } from "@vsync/store";
+import { auditIntent } from "../audit/intent.ts";
 import type { Context } from "../context.ts";
 import { recordCommit, requireCommitted } from "./commit.ts";
-import { auditIntent, withEnvironment } from "./environment.ts";
+import { withEnvironment } from "./environment.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
 import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";

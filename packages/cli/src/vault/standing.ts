@@ -1,0 +1,67 @@
+// What this machine knows of an environment, held against what the bucket says: docs/formats.md section 6.
+
+import { parseTimestamp } from "@vsync/envelope";
+import type { Environment } from "./environment.ts";
+import { isSameFolder, type Ledger, loadLedger, type Synced, saveLedger, withGenuine } from "./ledger.ts";
+import { type CurrentVersion, readCurrentVersion, type Trust } from "./remote.ts";
+import type { Listing } from "./vault-folder.ts";
+
+// Clocks differ by minutes, and publishes in the same second move on by one each.
+const FAR_AHEAD_MS = 3600_000;
+
+/** The bucket's current version, judged by all that this machine knows and remembered by it; null: there is none. */
+export async function readStanding(
+  environment: Environment,
+  acceptRollback = false,
+): Promise<{ readonly ledger: Ledger; readonly current: CurrentVersion | null }> {
+  const { remote, local } = environment;
+  const ledger = loadLedger(local.paths);
+  const current = await readCurrentVersion(remote, trustOf(environment, ledger, acceptRollback), local.now());
+  if (current === null) return { ledger, current };
+  const aheadMs = (parseTimestamp(current.timestamp) as number) - local.now();
+  if (aheadMs > FAR_AHEAD_MS) {
+    environment.terminal.warn(
+      `version ${current.timestamp} is dated ahead of this machine's clock: one of the two clocks is wrong (the generation is what counts)`,
+    );
+  }
+  return { ledger: rememberGenuine(environment, ledger, current, acceptRollback), current };
+}
+
+/** What the manifest is held against, from all that this machine knows. */
+export function trustOf(
+  { config }: Pick<Environment, "config">,
+  ledger: Ledger,
+  acceptRollback = false,
+): Trust {
+  return {
+    sealRequired: ledger.sealed || config.minGen !== undefined,
+    highest: ledger.highest,
+    // A person who accepted an older state has accepted it against the config as it was then, too.
+    minGen: (config.minGen ?? 0) > ledger.waivedMinGen ? (config.minGen as number) : 0,
+    acceptRollback,
+  };
+}
+
+/** Remembers a version that has proved genuine: whatever happens next, an older one is a rollback from now on. */
+export function rememberGenuine(
+  { config, local: { paths } }: Environment,
+  ledger: Ledger,
+  { timestamp, generation, seal }: CurrentVersion,
+  acceptRollback = false,
+): Ledger {
+  if (seal === null) return ledger;
+  const seen = { generation, timestamp, writeId: seal.writeId };
+  const waives = acceptRollback && (config.minGen ?? 0) > generation;
+  const waivedMinGen = waives ? (config.minGen as number) : ledger.waivedMinGen;
+  const next = withGenuine(acceptRollback ? { ...ledger, highest: null, waivedMinGen } : ledger, seen);
+  const isNews = waives || next.sealed !== ledger.sealed || next.highest?.writeId !== ledger.highest?.writeId;
+  if (isNews) saveLedger(paths, next);
+  return next;
+}
+
+/** What this very folder was last synced with; null when that was another clone's, or never. */
+export function syncedHere(ledger: Ledger, listing: Listing | null, vaultFolder: string): Synced | null {
+  const { synced } = ledger;
+  const here = listing?.folder ?? { path: vaultFolder, inode: "" };
+  return synced !== null && isSameFolder(synced.folder, here) ? synced : null;
+}
