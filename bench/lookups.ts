@@ -2,7 +2,7 @@
 
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { installPackedReader } from "../scripts/packed-reader.ts";
+import { installPackedReader } from "../scripts/packed.ts";
 import { coldOutput, median } from "./harness.ts";
 import { program } from "./programs.ts";
 import { serveVault } from "./served-vault.ts";

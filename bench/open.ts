@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { installPackedReader } from "../scripts/packed-reader.ts";
+import { installPackedReader } from "../scripts/packed.ts";
 import { cold, interleave, type Measured, row } from "./harness.ts";
 import { program, unitCase } from "./programs.ts";
 import { serveVault } from "./served-vault.ts";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { installPackedReader } from "../scripts/packed-reader.ts";
+import { installPackedReader } from "../scripts/packed.ts";
 import { type Case, cold, interleave, row } from "./harness.ts";
 import type { LatencyServer } from "./latency-server.ts";
 import { hasTaskset } from "./open.ts";

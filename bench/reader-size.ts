@@ -2,7 +2,7 @@
 
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { installPackedReader } from "../scripts/packed-reader.ts";
+import { installPackedReader } from "../scripts/packed.ts";
 import { cold, interleave, row } from "./harness.ts";
 import { program, unitCase } from "./programs.ts";
 

@@ -2,7 +2,7 @@
 
 import { appendFileSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { installPackedReader } from "../scripts/packed-reader.ts";
+import { installPackedReader } from "../scripts/packed.ts";
 import { cold, coldOutput, interleave, median, row } from "./harness.ts";
 import { fillWithNoise, fillWithText } from "./large-files.ts";
 import { program, unitCase } from "./programs.ts";

@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { makeCertificate } from "../packages/s3-client/test/certificate.ts";
-import { installPackedReader } from "./packed-reader.ts";
+import { installPackedReader } from "./packed.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = dirname(here);

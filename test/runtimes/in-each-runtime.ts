@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { installPackedReader } from "../../scripts/packed-reader.ts";
+import { installPackedReader } from "../../scripts/packed.ts";
 import { type LoopbackVaults, serveVaults } from "./loopback-vaults.ts";
 import { casesFor, type Trait } from "./suite.mjs";
 

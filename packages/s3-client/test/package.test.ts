@@ -10,7 +10,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "tsdown";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { installPackedReader } from "../../../scripts/packed-reader.ts";
+import { installPackedReader } from "../../../scripts/packed.ts";
 
 const projectFolder = fileURLToPath(new URL("../../..", import.meta.url));
 const app = mkdtempSync(join(tmpdir(), "vsync-package-"));

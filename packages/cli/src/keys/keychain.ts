@@ -1,11 +1,11 @@
 // Passphrases in the operating system's keychain, service `tools.vsync`: docs/formats.md section 9.
 
-import { createRequire } from "node:module";
+import { installation } from "#installation";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
+import type { Keyring } from "../installation.ts";
 import type { Keystore } from "./keystore.ts";
 
-type Keyring = typeof import("@napi-rs/keyring");
 type Entry = InstanceType<Keyring["AsyncEntry"]>;
 type Trouble = "locked" | "absent" | "refused";
 
@@ -15,6 +15,12 @@ const PATIENCE_MS = 50_000;
 
 export function openKeychain(host: Host): Keystore {
   const description = NAMES[host.platform] ?? "the keychain";
+  let keyring: Keyring | undefined;
+  // Needed by few runs: loaded here and not at start.
+  const loadKeyring = (): Keyring => {
+    keyring ??= installation.loadKeyring();
+    return keyring;
+  };
   const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
       return await soon(question());
@@ -23,7 +29,7 @@ export function openKeychain(host: Host): Keystore {
     }
   };
   const use = <T>(account: string, action: (entry: Entry) => Promise<T>): Promise<T> =>
-    ask(() => action(openEntry(host, account)));
+    ask(() => action(openEntry(loadKeyring(), host, account)));
   return {
     kind: "keychain",
     description,
@@ -45,16 +51,10 @@ const NAMES: Partial<Record<NodeJS.Platform, string>> = {
   win32: "the Windows credential manager",
 };
 
-function openEntry(host: Host, account: string): Entry {
-  const { AsyncEntry } = loadKeyring();
+function openEntry({ AsyncEntry }: Keyring, host: Host, account: string): Entry {
   // The Secret Service by name: left to itself the library may take the kernel keyring, which a reboot empties.
   const options = host.platform === "linux" ? { linux: { store: "secret-service" as const } } : undefined;
   return new AsyncEntry(SERVICE, account, options);
-}
-
-// Native, and needed by few runs: loaded here and not at start.
-function loadKeyring(): Keyring {
-  return createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
 }
 
 async function soon<T>(answer: Promise<T>): Promise<T> {

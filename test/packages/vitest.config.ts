@@ -1,0 +1,12 @@
+// `pnpm test:packages`: apart from the other tests, since it downloads package managers first.
+import { defineConfig } from "vitest/config";
+import everywhere from "../../vitest.config.ts";
+
+export default defineConfig({
+  ...everywhere,
+  test: {
+    ...everywhere.test,
+    include: ["test/packages/{by-each-manager,executable,same-twice,workflows}.ts"],
+    hookTimeout: 300_000,
+  },
+});
