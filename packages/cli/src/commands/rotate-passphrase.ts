@@ -3,13 +3,10 @@
 import { resolve } from "node:path";
 import {
   deriveKeys,
-  formatTimestamp,
   generatePassphrase,
   graceUntil,
   parseTimestamp,
   passphraseProblem,
-  sealGrace,
-  type VaultKeys,
   wipe,
 } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
@@ -19,20 +16,10 @@ import { createPrivateFile } from "../config/private-file.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
-import { recordCommit, requireCommitted } from "../vault/commit.ts";
 import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
-import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { loadLedger } from "../vault/ledger.ts";
-import { type Publication, publish } from "../vault/publish.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
-import {
-  type FinishedRotation,
-  keyPlaces,
-  promote,
-  stage,
-  stagedPassphrase,
-  unstage,
-} from "../vault/rotation.ts";
+import { graceOf, publishAgain, rotateVault } from "../vault/rotate.ts";
+import { type FinishedRotation, keyPlaces, stagedPassphrase } from "../vault/rotation.ts";
 import { readStanding } from "../vault/standing.ts";
 
 export interface RotateInput extends AuditInput {
@@ -185,37 +172,28 @@ async function rotate(
   const { salt, iterations } = config.encryption;
   const keys = await deriveKeys(next, salt, iterations);
   try {
-    const grace = untilMs === null ? undefined : await graceOf(remote.keys, remote.prefix, current, untilMs);
+    const grace = untilMs === null ? undefined : await graceOf(remote, current, untilMs);
     if (input.out !== undefined) writeOut(resolve(context.host.cwd, input.out), next);
-    if (isStored) await stage(local.paths, places, current.etag, next);
-    const rotated = {
-      ...environment,
-      remote: { ...remote, keys },
-      writeAuditRow: auditRowWriter(
-        context,
-        { ...remote, keys, former: remote.keys },
-        local.paths,
-        located.repository.root,
-      ),
-    };
-    const rotation = { rotatedAt: seconds(rotatedAtMs), ...(grace !== undefined && { grace }) };
-    const audit = auditIntent(environment, "rotate", input);
-    const version = await publishAgain(
-      rotated,
-      { operation: "rotate", files, replaces: current, rotation, audit },
-      async () => {
-        if (isStored) await unstage(local.paths, places);
-      },
+    const writeAuditRow = auditRowWriter(
+      context,
+      { ...remote, keys, former: remote.keys },
+      local.paths,
+      located.repository.root,
     );
-    terminal.step(4, STEPS, "putting the new passphrase into force");
-    if (isStored)
-      await promote(
-        local.paths,
-        places,
-        { passphrase: old.text, keys: remote.keys },
-        { passphrase: next, keys },
-      );
-    else await rekeyKeptBundles(local.paths, remote.keys, keys);
+    const version = await rotateVault(environment, {
+      current,
+      files,
+      rotation: { rotatedAt: seconds(rotatedAtMs), ...(grace !== undefined && { grace }) },
+      audit: auditIntent(environment, "rotate", input),
+      old: old.text,
+      next: { passphrase: next, keys },
+      places: isStored ? places : null,
+      writeAuditRow,
+      onStep(step) {
+        if (step === "swap") sayNaming(environment);
+        else terminal.step(4, STEPS, "putting the new passphrase into force");
+      },
+    });
     const passphraseIn = isStored ? places.keystore.description : (input.out as string);
     return { ...described, published: true, ...version, passphraseIn };
   } finally {
@@ -241,64 +219,19 @@ async function finish(
   }
   const { files } = await fetchVersion(environment.remote, current);
   const audit = auditIntent(environment, "rotate", { ...input, meta: { ...input.meta, finished: "grace" } });
-  const publication = {
+  const version = await publishAgain(environment, {
     operation: "rotate",
     files,
     replaces: current,
     rotation: { rotatedAt },
     audit,
-  } as const;
-  return {
-    ...described,
-    published: true,
-    ...(await publishAgain(environment, publication, async () => undefined)),
-  };
+    onStep: (step) => step === "swap" && sayNaming(environment),
+  });
+  return { ...described, published: true, ...version };
 }
 
-/**
- * Publishes the current files again. A vault folder that was in step stays so: what it was synced with has a new name.
- * `onLost` runs when it is certain that nothing was published.
- */
-async function publishAgain(
-  { remote, local, terminal, writeAuditRow }: Environment,
-  publication: Omit<Publication, "packed">,
-  onLost: () => Promise<void>,
-): Promise<{ timestamp: string; generation: number }> {
-  const { synced } = loadLedger(local.paths);
-  const inStep = synced !== null && synced.timestamp === publication.replaces.timestamp ? synced : null;
-  const outcome = await publish(remote, local, {
-    ...publication,
-    packed: inStep && { folder: inStep.folder, files: inStep.files, recordedAt: inStep.recordedAt },
-    onStep(step) {
-      if (step === "swap") terminal.step(3, STEPS, "naming the new bundle in the manifest");
-    },
-  });
-  if (outcome.kind === "conflict" || outcome.kind === "failed") await onLost();
-  await requireCommitted(remote, outcome);
-  await recordCommit(local.paths, outcome.pending, writeAuditRow);
-  const { timestamp, generation } = outcome.pending;
-  return { timestamp, generation };
-}
-
-async function graceOf(
-  oldKeys: VaultKeys,
-  prefix: string,
-  { timestamp, generation, seal }: CurrentVersion,
-  untilMs: number,
-): Promise<string> {
-  if (seal === null) {
-    throw new CliError(
-      "INPUT",
-      "a vault without a seal cannot give a grace period",
-      "rotate without --grace, or push once first",
-    );
-  }
-  return await sealGrace(oldKeys, prefix, {
-    timestamp,
-    generation,
-    sha256: seal.sha256,
-    until: formatTimestamp(untilMs),
-  });
+function sayNaming({ terminal }: Environment): void {
+  terminal.step(3, STEPS, "naming the new bundle in the manifest");
 }
 
 async function choosePassphrase(

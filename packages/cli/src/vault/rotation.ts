@@ -6,7 +6,7 @@
 
 import { deriveKeys, judgeManifest, type VaultKeys, wipe } from "@vsync/envelope";
 import type { ObjectStore } from "@vsync/store";
-import { auditRowWriter } from "../audit/write-row.ts";
+import { auditRowWriter, type WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { keyAccount, replacedAccount, stagedAccount } from "../config/paths.ts";
 import { removePrivateFile } from "../config/private-file.ts";
@@ -124,36 +124,62 @@ export async function settleRotation(
   ]);
   try {
     const remote = remoteOf(located, store, newKeys);
-    if (loadPending(paths)?.operation === "rotate") {
-      const auditRemote = { ...remote, former: oldKeys };
-      await recoverPublish(
-        remote,
-        paths,
-        auditRowWriter(context, auditRemote, paths, located.repository.root),
-      );
-    }
-    const manifest = await getManifest(remote);
-    if (manifest === null || manifest.etag === journal.baseEtag) return undecided;
-    const judge = async (keys: VaultKeys) =>
-      await judgeManifest(keys, config.prefix, manifest, context.host.now());
-    const verdict = await judge(newKeys);
-    if (verdict.kind === "verified") {
-      await promote(paths, places, { passphrase: old, keys: oldKeys }, { passphrase: staged, keys: newKeys });
-      context.terminal.note(`an interrupted rotation of ${env}'s passphrase was finished`);
-      const passphrase = { text: staged, source: places.keystore.description };
-      return { passphrase, finished: verdict.manifest };
-    }
-    if ((await judge(oldKeys)).kind === "verified") {
-      await unstage(paths, places);
-      context.terminal.note(
-        `an interrupted rotation of ${env}'s passphrase was undone: the old one is in force`,
-      );
-    }
-    return undecided;
+    const writeAuditRow = auditRowWriter(
+      context,
+      { ...remote, former: oldKeys },
+      paths,
+      located.repository.root,
+    );
+    const began: BegunRotation = {
+      baseEtag: journal.baseEtag,
+      old: { passphrase: old, keys: oldKeys },
+      next: { passphrase: staged, keys: newKeys },
+      places,
+    };
+    const decision = await decideRotation(remote, paths, began, writeAuditRow, context.host.now());
+    if (decision === "undecided") return undecided;
+    const became = decision === "undone" ? "undone: the old one is in force" : "finished";
+    context.terminal.note(`an interrupted rotation of ${env}'s passphrase was ${became}`);
+    if (decision === "undone") return undecided;
+    return { passphrase: { text: staged, source: places.keystore.description }, finished: decision };
   } finally {
     for (const { master, sealKey, chainKey } of [oldKeys, newKeys]) wipe(master, sealKey, chainKey);
     await store.close();
   }
+}
+
+/** What an interrupted rotation left behind. */
+export interface BegunRotation {
+  /** Of the manifest that it was to replace. */
+  readonly baseEtag: string;
+  readonly old: { readonly passphrase: string; readonly keys: VaultKeys };
+  readonly next: { readonly passphrase: string; readonly keys: VaultKeys };
+  readonly places: KeyPlaces;
+}
+
+/**
+ * Finishes the rotation where the manifest is under the new keys, undoes it where somebody has published under the old
+ * ones, and leaves it while neither is certain. `remote` and `writeAuditRow` are under the new keys.
+ */
+export async function decideRotation(
+  remote: Remote,
+  paths: StatePaths,
+  { baseEtag, old, next, places }: BegunRotation,
+  writeAuditRow: WriteAuditRow,
+  nowMs: number,
+): Promise<FinishedRotation | "undone" | "undecided"> {
+  if (loadPending(paths)?.operation === "rotate") await recoverPublish(remote, paths, writeAuditRow);
+  const manifest = await getManifest(remote);
+  if (manifest === null || manifest.etag === baseEtag) return "undecided";
+  const judge = async (keys: VaultKeys) => await judgeManifest(keys, remote.prefix, manifest, nowMs);
+  const verdict = await judge(next.keys);
+  if (verdict.kind === "verified") {
+    await promote(paths, places, old, next);
+    return verdict.manifest;
+  }
+  if ((await judge(old.keys)).kind !== "verified") return "undecided";
+  await unstage(paths, places);
+  return "undone";
 }
 
 function remoteOf({ config, env }: Located, store: ObjectStore, keys: VaultKeys): Remote {
