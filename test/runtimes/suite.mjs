@@ -31,6 +31,20 @@ export const FILES = {
 
 export const CASES = [
   {
+    // The first one: `seen` fetches, which loads it.
+    name: "an opening loads no HTTP client but the one that it uses",
+    only: "node",
+    async run({ open }) {
+      await using(await open("plain"), () => {
+        const loaded = globalThis.process.moduleLoadList ?? [];
+        equal(
+          loaded.filter((name) => /undici/.test(name)),
+          [],
+        );
+      });
+    },
+  },
+  {
     name: "values, where they come from, and what is missing",
     async run({ open }) {
       await using(await open("plain", { defaults: { ONLY_DEFAULT: "d", DATABASE_URL: "d" } }), (vault) => {

@@ -35,7 +35,7 @@ export async function withDeadline<T>(bounds: Bounds, work: (deadline: Deadline)
   const stopped = new Promise<never>((_, reject) => {
     stop = (error) => {
       reject(error);
-      controller.abort();
+      controller.abort(error);
     };
   });
   const timer = setTimeout(() => stop(expired(timeoutMs, deadline.stage)), timeoutMs);
@@ -46,7 +46,8 @@ export async function withDeadline<T>(bounds: Bounds, work: (deadline: Deadline)
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
-    controller.abort();
+    // With a reason: without one a DOMException is made, which is the slowest part of all this.
+    controller.abort("ended");
   }
 }
 

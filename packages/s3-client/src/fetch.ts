@@ -120,7 +120,7 @@ function requestBundle(
   deadline: Deadline,
 ): ComingBundle {
   const controller = new AbortController();
-  const cancel = () => controller.abort();
+  const cancel = () => controller.abort("not needed");
   deadline.signal.addEventListener("abort", cancel, { once: true });
   const options = { maxBytes: ARCHIVE_LIMITS.maxBundleBytes, signal: controller.signal };
   const object = bucket.get(`${config.prefix}v=${timestamp}`, options);

@@ -172,14 +172,53 @@ test("silence at connect: time runs out", async () => {
 });
 
 test("a key derivation longer than the time given", async () => {
-  const slow = { ...vault, config: { ...vault.config, iterations: 8_000_000 } };
-  const config = await blob(slow, { endpoint: await folderEndpoint(vault.objects) });
-  const opening = openWith({ config, passphrase: PASSPHRASE, timeoutMs: 1000 });
-  await expect(opening).rejects.toMatchObject({
-    ...unreachable,
-    message: expect.stringContaining("while deriving the key"),
-  });
-  expect(await openInChild({ config, timeoutMs: 1000 })).toBe("S3UnreachableError");
+  // The deadline is the only timer that a test holds in its hand: HTTP has its own.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    let bundleAsked = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      bundleAsked = resolve;
+    });
+    await using server = await serveS3(vault.objects, ({ url = "" }) => {
+      if (url.endsWith("/manifest")) return false;
+      bundleAsked();
+      return true;
+    });
+    const slow = { ...vault, config: { ...vault.config, iterations: 3_000_000 } };
+    const config = await blob(slow, { endpoint: server.endpoint });
+    const opening = openWith({ config, passphrase: PASSPHRASE, timeoutMs: 1000 });
+    opening.catch(() => {});
+    await waiting;
+    vi.advanceTimersByTime(1000);
+    await expect(opening).rejects.toMatchObject({
+      ...unreachable,
+      message: expect.stringMatching(/after 1000 ms while deriving the key; .*timeoutMs/),
+    });
+    await server.idle();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("cancelled while the key is derived: at once, and the process exits by itself when it is", async () => {
+  const { stdout, code } = await runModule(
+    `import crypto from "node:crypto";
+     import { syncBuiltinESMExports } from "node:module";
+     const controller = new AbortController();
+     const { pbkdf2 } = crypto;
+     crypto.pbkdf2 = (...args) => {
+       const done = args.pop();
+       pbkdf2(...args, (...result) => { console.log("derived"); done(...result); });
+       controller.abort();
+     };
+     syncBuiltinESMExports();
+     const { openWith } = await import(${JSON.stringify(reader.node)});
+     const opening = openWith({ ...JSON.parse(process.env.OPTIONS), signal: controller.signal });
+     await opening.catch((error) => console.log(error.name));`,
+    { env: { OPTIONS: JSON.stringify({ config: await blob(vault), passphrase: PASSPHRASE }) } },
+  );
+  expect(stdout).toBe("S3UnreachableError\nderived\n");
+  expect(code).toBe(0);
 });
 
 test("an opening that succeeds leaves nothing behind either: the process exits by itself", async () => {
