@@ -51,7 +51,7 @@ function section(name: string, command: Declared): string[] {
   return [
     `## ${name}`,
     text,
-    sentence(command.description()),
+    inText(sentence(command.description())),
     ...options,
     ...(examples === undefined ? [] : ["Examples:", examples]),
   ];
@@ -62,14 +62,14 @@ function optionTable(command: Declared): string {
     .filter((option) => !option.hidden)
     .map(({ flags, description, argChoices }) => {
       const choices = argChoices === undefined ? "" : ` (${argChoices.join(", ")})`;
-      return `| \`${flags}\` | ${inCell(`${description}${choices}`)} |`;
+      return `| \`${flags}\` | ${inText(`${description}${choices}`).replaceAll("|", "\\|")} |`;
     });
   return ["| option | |", "| --- | --- |", ...rows].join("\n");
 }
 
 /** Placeholders like <env> would be taken for tags. */
-function inCell(text: string): string {
-  return text.replaceAll("<", "&lt;").replaceAll("|", "\\|");
+function inText(text: string): string {
+  return text.replaceAll("<", "&lt;");
 }
 
 function sentence(text: string): string {

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { EXIT_CODES } from "../packages/cli/src/exit-codes.ts";
 import { commandReference } from "../scripts/command-reference.ts";
+import { errorReference } from "../scripts/error-reference.ts";
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -13,6 +13,8 @@ const DOCUMENTS = [
   ".",
   "docs",
   "docs/adr",
+  "docs/guides",
+  "docs/providers",
   "test-vectors",
   "bench",
   ".changeset",
@@ -67,15 +69,6 @@ describe.each(DOCUMENTS)("%s", (document) => {
 describe("docs/cli.md", () => {
   const text = read("docs/cli.md");
 
-  test("has every exit code with its status", () => {
-    const rows = [...text.matchAll(/^\| (\d+) \| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)];
-    const documented = rows.flatMap(([, status, codes = ""]) =>
-      [...codes.matchAll(/[A-Z_]+/g)].map(([code]) => [code, Number(status)]),
-    );
-    const real = Object.entries(EXIT_CODES).map(([code, { status }]) => [code, status]);
-    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(real));
-  });
-
   test("mentions no option that its command does not have", () => {
     const known = new Map(
       text.split(/^## /m).map((section) => [section.split("\n", 1)[0] ?? "", optionsIn(section)]),
@@ -98,6 +91,56 @@ describe("docs/cli.md", () => {
 
 test("docs/commands.md is what the command declares; otherwise: npx --yes pnpm@12 reference", () => {
   expect(read("docs/commands.md")).toBe(commandReference());
+});
+
+test("docs/errors.md is what the sources say; otherwise: npx --yes pnpm@12 reference", () => {
+  expect(read("docs/errors.md")).toBe(errorReference());
+});
+
+test("docs/environment.md has every variable that the sources read, and no other of vsync's", () => {
+  const sources = ["packages/cli/src", "packages/s3-client/src", "packages/store/src"].flatMap((folder) =>
+    readdirSync(join(project, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => read(join(folder, name))),
+  );
+  const NAME = "(?:VSYNC|AWS|XDG|NODE|GH|VAULT)_[A-Z_]+|[A-Z]+_PROXY|NO_COLOR|CI";
+  const ways = new RegExp(
+    `\\benv\\.(${NAME})\\b|(?:baseFolder|environmentValue|readInput|variable:?)\\W[^"]*"(${NAME})"`,
+    "g",
+  );
+  const used = new Set(sources.flatMap((text) => [...text.matchAll(ways)].map(([, a, b]) => a ?? b)));
+  const documented = new Set(
+    [...read("docs/environment.md").matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name),
+  );
+  expect([...used].filter((name) => !documented.has(name))).toEqual([]);
+  const everything = sources.join("\n");
+  expect([...documented].filter((name) => !everything.includes(name ?? ""))).toEqual([]);
+  expect(used.size).toBeGreaterThan(10);
+});
+
+describe("commands that documents show", () => {
+  const options = new Map(
+    commandReference()
+      .split(/^## /m)
+      .map((section) => [section.split("\n", 1)[0] ?? "", optionsIn(section)]),
+  );
+  const shared = options.get("All commands") ?? new Set();
+
+  test.each(DOCUMENTS)("of %s exist, with their options", (document) => {
+    const code = [...read(document).matchAll(/^ *```sh.*\n([\s\S]*?)^ *```$|^ {4}(\S.*)$|`(vsync [^`]+)`/gm)];
+    const unknown = code
+      .flatMap(([, fence, indented, span]) => (fence ?? indented ?? span ?? "").split("\n"))
+      .flatMap((line) => [...line.matchAll(/(?:^|[ (=])vsync ([a-z][\w-]*)(?: ([a-z]+))?([^|&;)]*)/g)])
+      .filter(([, first = "", second, rest = ""]) => {
+        const name = options.has(`${first} ${second}`) ? `${first} ${second}` : first;
+        const known = options.get(name);
+        if (known === undefined) return ![...options.keys()].some((key) => key.startsWith(`${first} `));
+        const own = rest.split(" -- ", 1)[0] ?? "";
+        return [...optionsIn(own)].some((option) => !known.has(option) && !shared.has(option));
+      })
+      .map(([line]) => line);
+    expect(unknown).toEqual([]);
+  });
 });
 
 function optionsIn(text: string): Set<string> {

@@ -26,28 +26,34 @@ export type ErrorCode =
 
 export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   USAGE: { status: 1, meaning: "wrong arguments" },
-  INPUT: { status: 1, meaning: "missing or unusable input" },
-  ACCESS_DENIED: { status: 2, meaning: "the store refused the credentials or the permission" },
-  UNREACHABLE: { status: 3, meaning: "DNS, TCP, TLS, timeout, 5xx after retries" },
-  NOT_CONFIGURED: { status: 4, meaning: "no config, no key, no manifest: what to run is in the hint" },
-  CONFLICT: { status: 5, meaning: "somebody else published first, or another vsync holds the lock" },
-  LOCAL_CHANGES: { status: 6, meaning: "going on would lose local edits" },
-  WRONG_PASSPHRASE: { status: 7, meaning: "the passphrase does not open this vault" },
-  CORRUPT: { status: 8, meaning: "what was read is damaged and must not be used" },
+  INPUT: { status: 1, meaning: "something missing or unusable" },
+  ACCESS_DENIED: { status: 2, meaning: "the store refused the credentials" },
+  UNREACHABLE: { status: 3, meaning: "no connection, no answer, or server errors to the last try" },
+  NOT_CONFIGURED: {
+    status: 4,
+    meaning: "no configuration, no key or nothing pushed; the hint says what to run",
+  },
+  CONFLICT: { status: 5, meaning: "somebody published in between, or another vsync is at work here" },
+  LOCAL_CHANGES: { status: 6, meaning: "edits in the vault folder would be lost" },
+  WRONG_PASSPHRASE: {
+    status: 7,
+    meaning: "the passphrase in use is not the one that sealed what is in the bucket",
+  },
+  CORRUPT: { status: 8, meaning: "what was read is damaged or forged, and not to be used" },
   UNSUPPORTED_VERSION: { status: 8, meaning: "written by a newer release" },
-  ROLLBACK: { status: 8, meaning: "the bucket is older than what was seen before" },
+  ROLLBACK: { status: 8, meaning: "the bucket is older than what this machine has seen" },
   OUTCOME_UNKNOWN: {
     status: 9,
-    meaning: "a write may or may not have landed; run again: it finds out",
+    meaning: "a write may have arrived or not; the next run finds out",
   },
   UNSAFE_STORE: {
     status: 10,
-    meaning: "the server does not do conditional writes, and the environment is not marked singleWriter",
+    meaning: "the server ignores conditional writes, and nobody said `--single-writer`",
   },
-  LOCAL_IO: { status: 11, meaning: "disk full, permissions, keychain unavailable" },
-  PARTIAL: { status: 12, meaning: "the main thing is done, a named follow-up is not" },
+  LOCAL_IO: { status: 11, meaning: "disk, permissions or keychain" },
+  PARTIAL: { status: 12, meaning: "the main thing is done, and something named is not" },
   INTERNAL: { status: 70, meaning: "a bug in vsync" },
-  INTERRUPTED: { status: 130, meaning: "interrupted" },
+  INTERRUPTED: { status: 130, meaning: "Ctrl-C" },
 };
 
 export function exitStatus(code: ErrorCode): number {

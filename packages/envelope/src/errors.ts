@@ -15,7 +15,7 @@ export class VSyncError extends Error {
   }
 }
 
-/** An input is unset or unusable: VSYNC_CONFIG, VSYNC_PASSPHRASE or the file one of them names. */
+/** An input is not set, its file is unusable, or it is no `VSYNC_CONFIG`. */
 export class ConfigMissingError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_CONFIG_MISSING", message, options);
@@ -26,7 +26,7 @@ export class ConfigMissingError extends VSyncError {
   }
 }
 
-/** VSYNC_CONFIG was made by a release that is newer than this one. */
+/** `VSYNC_CONFIG` was made by a newer release. */
 export class ConfigUnsupportedVersionError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_CONFIG_UNSUPPORTED_VERSION", message, options);
@@ -37,7 +37,7 @@ export class ConfigUnsupportedVersionError extends VSyncError {
   }
 }
 
-/** The bucket did not answer, or answered something else than the object or "not there". */
+/** No connection, no answer in time, cancelled, or an answer that is neither the object nor "not there"; the message has the permission, region or clock to look at. */
 export class S3UnreachableError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_S3_UNREACHABLE", message, options);
@@ -48,7 +48,7 @@ export class S3UnreachableError extends VSyncError {
   }
 }
 
-/** Nothing has been pushed under this prefix yet, or it was deleted. */
+/** Nothing was pushed to this place yet, or the manifest was deleted. */
 export class ManifestNotFoundError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_MANIFEST_NOT_FOUND", message, options);
@@ -59,7 +59,7 @@ export class ManifestNotFoundError extends VSyncError {
   }
 }
 
-/** The passphrase is not the one this vault, or this share, was written with. */
+/** The passphrase is not the one that the vault, or the share, was sealed with. */
 export class WrongPassphraseError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_WRONG_PASSPHRASE", message, options);
@@ -70,7 +70,7 @@ export class WrongPassphraseError extends VSyncError {
   }
 }
 
-/** What was read is damaged, cut, forged, out of bounds or not what it claims to be. */
+/** What the bucket or `VSYNC_CONFIG` holds is damaged, forged, out of bounds, or older than it may be. */
 export class BundleCorruptError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_BUNDLE_CORRUPT", message, options);
@@ -81,7 +81,7 @@ export class BundleCorruptError extends VSyncError {
   }
 }
 
-/** An envelope of a later version than this release reads. */
+/** The vault was written by a newer release. */
 export class UnsupportedSpecVersionError extends VSyncError {
   constructor(message: string, options?: ErrorOptions) {
     super("VSYNC_UNSUPPORTED_SPEC_VERSION", message, options);

@@ -6,7 +6,7 @@ import type { Execute } from "./declare.ts";
 export function declareHelp(program: Command, execute: Execute): void {
   program
     .command("docs [topic]")
-    .description("how to set up a bucket at this provider: aws, r2, b2, gcs, minio, ceph, folder")
+    .description("how to set up a bucket at this provider: aws, r2, b2, gcs, minio, ceph, hetzner, folder")
     .action((topic: string | undefined) =>
       execute(async () => {
         const { docs, describeDocs } = await import("../commands/docs.ts");
