@@ -13,14 +13,16 @@ const PROGRAMS = ["open", "memory", "memory-web", "memory-empty"];
 
 interface Size {
   readonly name: string;
-  /** Of its large files; 0 for a vault that is small. */
-  readonly megabytes: number;
+  /** The vault, unpacked, where it is large. */
+  readonly megabytes?: number;
+  /** What the Node build may take for a small one, in MB. Between small and large nothing is promised. */
+  readonly small?: number;
   readonly fill: (folder: string) => void;
 }
 
 const SIZES: readonly Size[] = [
-  { name: "14 small files", megabytes: 0, fill: () => {} },
-  { name: "10,000 scalars", megabytes: 0, fill: addScalars },
+  { name: "14 small files", small: 10, fill: () => {} },
+  { name: "10,000 scalars", fill: addScalars },
   { name: "100 MB that does not shrink", megabytes: 100, fill: fillWithNoise },
   { name: "100 MB of text", megabytes: 100, fill: fillWithText },
 ];
@@ -59,11 +61,12 @@ export async function benchVaults(folder: string): Promise<void> {
   for (const { server } of vaults.values()) server.close();
 }
 
-function goal({ megabytes }: Size, build: string, above: number): string {
-  const limit = megabytes === 0 ? 10 : (build === "Node" ? 2.5 : 4) * megabytes;
-  const times = megabytes === 0 ? "" : `, ${(above / megabytes).toFixed(2)} x the vault`;
-  if (megabytes === 0 && build !== "Node") return "";
-  return `${times} (goal: ${limit} MB at most)`;
+function goal({ megabytes, small }: Size, build: string, above: number): string {
+  if (megabytes !== undefined) {
+    const limit = (build === "Node" ? 2.5 : 4) * megabytes;
+    return `, ${(above / megabytes).toFixed(2)} x the vault (goal: ${limit} MB at most)`;
+  }
+  return small !== undefined && build === "Node" ? ` (goal: ${small} MB at most)` : "";
 }
 
 /** In MB; the middle of five. */

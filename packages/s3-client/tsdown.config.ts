@@ -17,6 +17,8 @@ const builds: UserConfig[] = [
     platform: "node",
     outDir: "dist/node",
     dts: { oxc: true },
+    // Symbol.asyncDispose is in no numbered `lib` yet; this takes nothing but its declaration along.
+    banner: { dts: '/// <reference lib="esnext.disposable" />' },
     deps: { alwaysBundle: [/.*/], onlyBundle: [] },
   },
   {

@@ -49,6 +49,43 @@ test("its types are found, and are right, wherever an ES module can be imported"
   expect(attw.status).toBe(0);
 });
 
+const APPLICATION = `
+import { getEnv, open, openWith, S3UnreachableError, type EnvSource, type Vault, VSyncError } from "@muthuishere/vsync-s3-client";
+
+export async function start(signal: AbortSignal): Promise<string | null> {
+  try {
+    await using vault: Vault = await open({ defaults: { PORT: "8080" }, signal, timeoutMs: 5_000 });
+    const source: EnvSource = vault.envSource("PORT");
+    const bytes: Uint8Array = vault.getAsContent("tls/server.crt");
+    return vault.getEnv(source) ?? String(bytes.length);
+  } catch (error) {
+    if (error instanceof S3UnreachableError) return error.code;
+    throw error instanceof VSyncError ? error.cause : error;
+  }
+}
+
+export const other: Promise<Vault> = openWith({ config: "", passphrase: "", fetch });
+export const one: Promise<string | null> = getEnv("DATABASE_URL");
+`;
+
+test.each([
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+])(
+  "an application without @types/node compiles against it, its types checked too: %s, %s",
+  (module, moduleResolution) => {
+    writeFileSync(join(app, "app.ts"), APPLICATION);
+    const compilerOptions = {
+      ...{ module, moduleResolution, target: "es2022", types: [], noEmit: true },
+      ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+    };
+    writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["app.ts"] }));
+    const tsc = join(projectFolder, "node_modules/typescript/bin/tsc");
+    const { stdout, status } = spawnSync(process.execPath, [tsc, "-p", app], { encoding: "utf8" });
+    expect([stdout, status]).toEqual(["", 0]);
+  },
+);
+
 test("the whole installed tree takes 300 KiB at the most, in blocks of the disk", () => {
   const files = readdirSync(join(app, "node_modules"), { recursive: true, encoding: "utf8" });
   const stats = files.map((name) => statSync(join(app, "node_modules", name)));
