@@ -16,7 +16,6 @@ const DOCUMENTS = [
   "docs/guides",
   "docs/providers",
   "test-vectors",
-  "bench",
   ".changeset",
   "packages/cli",
   "packages/s3-client",
