@@ -564,8 +564,8 @@ describe("a prefix that holds a vault already", () => {
 
   test("is under the new key for good once the manifest is swapped, whatever fails then", async () => {
     const place = await occupied();
-    const blocked = join(place.home, ".local/state/vsync/acme_shop/demo/base.rqe1");
-    const failing = duringTakeOver(place, () => mkdirSync(join(blocked, "in the way"), { recursive: true }));
+    const blocked = join(place.home, ".local/state/vsync/acme_shop/demo/bases");
+    const failing = duringTakeOver(place, () => writeFileSync(blocked, "in the way"));
     await expect(failing).rejects.toMatchObject({ code: "PARTIAL" });
     rmSync(blocked, { recursive: true });
     writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=ours\n");

@@ -10,8 +10,7 @@ import { replaceFolder } from "../vault/folder-swap.ts";
 import { backupPath, listBackups, loadBackup, pruneBackups, saveBackup } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locate } from "../vault/located.ts";
-import { syncedHere } from "../vault/standing.ts";
-import { listVault, readVault } from "../vault/vault-folder.ts";
+import { listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
 export interface BackupListResult {
   readonly env: string;

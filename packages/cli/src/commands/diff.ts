@@ -11,7 +11,7 @@ import { loadKeptBase } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
-import { listVault, readVault } from "../vault/vault-folder.ts";
+import { listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
 /** `version`: against this one. */
 export interface DiffInput extends OlderVersionInput {
@@ -80,8 +80,8 @@ function readFolder({ vaultFolder, env }: Located): VaultFiles {
 }
 
 async function lastSynced(context: Context, located: Located): Promise<Compared> {
-  const { env, paths } = located;
-  const { synced } = loadLedger(paths);
+  const { env, paths, vaultFolder } = located;
+  const synced = syncedHere(loadLedger(paths), listVault(vaultFolder), vaultFolder);
   if (synced === null) return { version: null, files: new Map() };
   const { timestamp } = synced;
   const files = await withVaultKeys(context, located, (keys) => loadKeptBase(paths, keys, timestamp));

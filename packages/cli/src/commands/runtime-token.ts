@@ -120,7 +120,7 @@ function lowestGeneration(
 ): number | null {
   if (current?.seal) return current.generation;
   const { sealed, highest, synced } = loadLedger(local.paths);
-  if (!sealed && (current !== null || synced !== null)) {
+  if (!sealed && (current !== null || synced.length > 0)) {
     terminal.warn(
       "this vault has no seal: applications with this token accept older states of it, and unsealed ones",
     );

@@ -19,7 +19,7 @@ import type { Located } from "../vault/located.ts";
 import type { AuditIntent } from "../vault/pending.ts";
 import { isPushDue, readScalars } from "../vault/scalars.ts";
 import { readStanding } from "../vault/standing.ts";
-import { listVault, readVault } from "../vault/vault-folder.ts";
+import { listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
 export interface SyncInput extends AuditInput, RoutingFlags {
   readonly env: string;
@@ -234,7 +234,7 @@ async function audit(
   try {
     // Nothing is added to a log that somebody else's key may have closed.
     const { ledger } = await readStanding(environment);
-    const version = ledger.synced ?? { timestamp: "", generation: 0 };
+    const version = syncedHere(ledger, null, located.vaultFolder) ?? { timestamp: "", generation: 0 };
     const count = (kind: Change["kind"]) => String(done.filter((change) => change.kind === kind).length);
     const counts = { created: count("create"), updated: count("update"), removed: count("remove") };
     const meta = {

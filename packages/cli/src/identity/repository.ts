@@ -1,6 +1,6 @@
 // Which repository this is: its root folder, and the name under which its environments are kept.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CliError } from "../cli-error.ts";
 import { repositoryConfigFolder } from "../config/paths.ts";
@@ -10,7 +10,7 @@ import { visible } from "../terminal.ts";
 import { gitOrigin, gitTopLevel } from "./git.ts";
 
 export interface Repository {
-  /** Absolute. */
+  /** Absolute, links resolved. */
   readonly root: string;
   /** Normalised; names the config and state folders and the keystore's accounts. */
   readonly name: string;
@@ -31,14 +31,15 @@ const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/;
  */
 export function findRepository(host: Host, repoFlag?: string): Repository {
   const marked = nearestParent(host.cwd, (folder) => isFile(join(folder, VSYNC_FILE)));
-  const root = marked ?? gitTopLevel(host, host.cwd) ?? (repoFlag === undefined ? null : host.cwd);
-  if (root === null) {
+  const found = marked ?? gitTopLevel(host, host.cwd) ?? (repoFlag === undefined ? null : host.cwd);
+  if (found === null) {
     throw new CliError(
       "INPUT",
       `${host.cwd} is in no git repository and no folder above it has a ${VSYNC_FILE} file`,
       "go into the repository, or name it: --repo <name>",
     );
   }
+  const root = realpathSync.native(found);
   const rawOrigin = gitOrigin(host, root);
   const origin = rawOrigin === null ? null : parseOrigin(rawOrigin);
   const name = chooseName(root, repoFlag, marked === null ? null : readVsyncFile(marked), origin);

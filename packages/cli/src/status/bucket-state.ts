@@ -29,7 +29,7 @@ export async function askBucket(
       const remote: Remote = { store, keys, prefix, env, singleWriter: config.singleWriter === true };
       const current = await readCurrentVersion(remote, trustOf({ config }, ledger), host.now());
       if (current === null) {
-        const wasThere = ledger.highest !== null || synced !== null || (config.minGen ?? 0) > 0;
+        const wasThere = ledger.highest !== null || ledger.synced.length > 0 || (config.minGen ?? 0) > 0;
         return { bucket: { state: wasThere ? "manifest-gone" : "empty" }, hint: "" };
       }
       const { timestamp, generation } = current;

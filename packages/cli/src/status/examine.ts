@@ -9,9 +9,8 @@ import { listProfiles } from "../config/profiles.ts";
 import type { Context } from "../context.ts";
 import { type Ledger, loadLedger, type Synced } from "../vault/ledger.ts";
 import { loadPending } from "../vault/pending.ts";
-import { syncedHere } from "../vault/standing.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
-import { type Listing, listVault, resolveVaultFolder } from "../vault/vault-folder.ts";
+import { type Listing, listVault, resolveVaultFolder, syncedHere } from "../vault/vault-folder.ts";
 import { examineFolder } from "./folder-state.ts";
 import { type KeyAccess, withLazyKeys } from "./key-access.ts";
 import type { BucketState, EnvironmentStatus, Finding, FolderState } from "./status-types.ts";
@@ -19,7 +18,7 @@ import type { BucketState, EnvironmentStatus, Finding, FolderState } from "./sta
 export interface Subject {
   readonly repo: string;
   readonly env: string;
-  /** Of the repository; null: it is somewhere else, and the vault folder where it was last synced. */
+  /** Of the repository; null: it is somewhere else, and the vault folder where one was last synced. */
   readonly root: string | null;
 }
 
@@ -101,10 +100,16 @@ function lookAtFolder(
   { files }: EnvConfig,
   ledger: Ledger | null,
 ): { readonly listing: Listing | null | undefined; readonly synced: Synced | null } {
-  const path = root === null ? ledger?.synced?.folder.path : resolveVaultFolder(root, files.vaultFolder);
+  const path = root === null ? lastFolder(ledger) : resolveVaultFolder(root, files.vaultFolder);
   if (path === undefined) return { listing: undefined, synced: null };
   const listing = listVault(path);
   return { listing, synced: ledger && syncedHere(ledger, listing, path) };
+}
+
+/** Of several checkouts the one that was synced last, if it is still there. */
+function lastFolder(ledger: Ledger | null): string | undefined {
+  const paths = ledger?.synced.map(({ folder }) => folder.path) ?? [];
+  return paths.find((path) => existsSync(path)) ?? paths[0];
 }
 
 async function ask(

@@ -4,8 +4,8 @@
 import { findPublisher } from "../audit/publisher.ts";
 import type { WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
-import { installBase } from "./kept-bundles.ts";
-import { loadLedger, saveLedger, withGenuine } from "./ledger.ts";
+import { installBase, pruneBases } from "./kept-bundles.ts";
+import { loadLedger, saveLedger, withGenuine, withSynced } from "./ledger.ts";
 import { dropPending, isPendingBundle, type Pending } from "./pending.ts";
 import type { Outcome } from "./publish.ts";
 import type { Remote } from "./remote.ts";
@@ -22,9 +22,10 @@ export async function recordCommit(
   try {
     if (audit !== null) await writeAuditRow(audit, pending, resumed);
     const isSound = !resumed || (await isPendingBundle(paths, pending));
-    if (isSound && synced !== null) installBase(paths, paths.pendingBundle);
+    if (isSound && synced !== null) installBase(paths, paths.pendingBundle, timestamp);
     const ledger = withGenuine(loadLedger(paths), { generation, writeId, timestamp });
-    saveLedger(paths, { ...ledger, synced: synced ?? ledger.synced });
+    saveLedger(paths, synced === null ? ledger : withSynced(ledger, synced));
+    pruneBases(paths);
     dropPending(paths);
   } catch (error) {
     const message = `version ${timestamp} is published as generation ${generation}, but this machine could not note it down: ${(error as Error).message}`;

@@ -49,6 +49,7 @@ export async function withEnvironment<T>(
   ensurePrivateDir(stateFolder);
   const lock = acquireLock(paths.lock);
   try {
+    if (existsSync(paths.formerBase)) (await import("./kept-bundles.ts")).adoptFormerBase(paths);
     const settled = existsSync(paths.rotation)
       ? await (await import("./rotation.ts")).settleRotation(context, located, stored)
       : null;

@@ -20,9 +20,9 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { VaultFile, VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { removePrivateFile, syncDir, writePrivateFile } from "../config/private-file.ts";
-import { installBase } from "./kept-bundles.ts";
-import { loadLedger, type Synced, saveLedger, syncedFromJson, syncedToJson } from "./ledger.ts";
+import { removePrivateFile, syncDir } from "../config/private-file.ts";
+import { keepBase, pruneBases } from "./kept-bundles.ts";
+import { loadLedger, type Synced, saveLedger, syncedFromJson, syncedToJson, withSynced } from "./ledger.ts";
 import { type AuditIntent, auditIntentFromJson } from "./pending.ts";
 import { readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
@@ -115,7 +115,7 @@ function build(paths: StatePaths, { folder, staging }: Swap, { files, becomes, n
   const identity = { ...recorded.folder, path: folder };
   if ("of" in becomes) return { ...becomes.of, folder: identity };
   const { bundle, ...version } = becomes;
-  writePrivateFile(paths.incomingBundle, bundle);
+  keepBase(paths, version.timestamp, bundle);
   return { ...version, ...recorded, folder: identity };
 }
 
@@ -137,8 +137,8 @@ function exchange({ folder, staging }: Swap, before: Listing | null): void {
 /** The swap has happened; from here on nothing undoes it, and each step can be taken twice. */
 function complete(paths: StatePaths, { staging }: Swap, synced: Synced): void {
   try {
-    saveLedger(paths, { ...loadLedger(paths), synced });
-    installBase(paths, paths.incomingBundle);
+    saveLedger(paths, withSynced(loadLedger(paths), synced));
+    pruneBases(paths);
     rmSync(staging, { recursive: true, force: true });
     removePrivateFile(paths.swap);
   } catch (error) {
@@ -157,7 +157,7 @@ function undo(paths: StatePaths, swap: Swap): void {
     renameSync(old, folder);
   }
   rmSync(staging, { recursive: true, force: true });
-  removePrivateFile(paths.incomingBundle);
+  pruneBases(paths);
   removePrivateFile(paths.swap);
 }
 

@@ -1,4 +1,5 @@
-// The encrypted bundles kept on this machine: the base (what was last synced) and backups (what pulls replaced).
+// The encrypted bundles kept on this machine: bases (what vault folders were last synced with) and backups (what pulls
+// replaced). Each is named after its version or time, so that checkouts at one version have one base.
 // docs/formats.md section 9.
 
 import { existsSync, readdirSync, renameSync } from "node:fs";
@@ -25,7 +26,7 @@ import type { StatePaths } from "./state-paths.ts";
 
 const BACKUPS_KEPT = 10;
 
-/** The files of the version last synced, from this machine or else from the bucket; null when neither can tell. */
+/** The files of a version that was synced here, from this machine or else from the bucket; null when neither can tell. */
 export async function loadBase(
   paths: StatePaths,
   remote: Remote,
@@ -43,17 +44,42 @@ export async function loadKeptBase(
   keys: VaultKeys,
   timestamp: string,
 ): Promise<VaultFiles | null> {
-  return await tryOpen(keys, readPrivateFile(paths.base), timestamp);
+  const bundle = readPrivateFile(basePath(paths, timestamp)) ?? readPrivateFile(paths.formerBase);
+  return await tryOpen(keys, bundle, timestamp);
 }
 
-/** Makes the bundle in the file `from` the base; if it is not there any more it already is. */
-export function installBase(paths: StatePaths, from: string): void {
+/** Keeps a version's bundle until no folder is at that version: pruneBases, once the ledger says who is at which. */
+export function keepBase(paths: StatePaths, timestamp: string, bundle: Uint8Array): void {
+  ensurePrivateDir(paths.bases);
+  writePrivateFile(basePath(paths, timestamp), bundle);
+}
+
+/** The same with the bundle in the file `from`; if it is not there any more it is kept already. */
+export function installBase(paths: StatePaths, from: string, timestamp: string): void {
+  ensurePrivateDir(paths.bases);
   try {
-    renameSync(from, paths.base);
+    renameSync(from, basePath(paths, timestamp));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  syncDir(dirname(paths.base));
+  syncDir(paths.bases);
+  syncDir(dirname(from));
+}
+
+/** Drops the bases that no folder is at any more. */
+export function pruneBases(paths: StatePaths): void {
+  const inUse = new Set(loadLedger(paths).synced.map(({ timestamp }) => timestamp));
+  for (const timestamp of listBundles(paths.bases)) {
+    if (!inUse.has(timestamp)) removePrivateFile(basePath(paths, timestamp));
+  }
+}
+
+/** Gives the base of before its name, while the ledger still knows one folder only. */
+export function adoptFormerBase(paths: StatePaths): void {
+  if (!existsSync(paths.formerBase)) return;
+  const [synced] = loadLedger(paths).synced;
+  if (synced !== undefined) installBase(paths, paths.formerBase, synced.timestamp);
+  removePrivateFile(paths.formerBase);
 }
 
 /** Keeps the files encrypted, as one more backup. Returns its path. */
@@ -76,11 +102,12 @@ export function pruneBackups(paths: StatePaths): void {
   for (const old of listBackups(paths).slice(0, -BACKUPS_KEPT)) removePrivateFile(backupPath(paths, old));
 }
 
-/** Encrypts base and backups anew, those that open under the old keys; safe to be done twice. */
+/** Encrypts bases and backups anew, those that open under the old keys; safe to be done twice. */
 export async function rekeyKeptBundles(paths: StatePaths, from: VaultKeys, to: VaultKeys): Promise<void> {
-  const { synced } = loadLedger(paths);
-  const kept = listBackups(paths).map((timestamp) => ({ path: backupPath(paths, timestamp), timestamp }));
-  if (synced !== null) kept.push({ path: paths.base, timestamp: synced.timestamp });
+  const kept = [
+    ...listBackups(paths).map((timestamp) => ({ path: backupPath(paths, timestamp), timestamp })),
+    ...listBundles(paths.bases).map((timestamp) => ({ path: basePath(paths, timestamp), timestamp })),
+  ];
   for (const { path, timestamp } of kept) {
     const files = await tryOpen(from, readPrivateFile(path), timestamp);
     if (files !== null) writePrivateFile(path, (await sealBundle(to, timestamp, files)).bytes);
@@ -89,9 +116,7 @@ export async function rekeyKeptBundles(paths: StatePaths, from: VaultKeys, to: V
 
 /** Timestamps, oldest first. */
 export function listBackups(paths: StatePaths): string[] {
-  if (!existsSync(paths.backups)) return [];
-  const names = readdirSync(paths.backups).map((name) => name.replace(/\.rqe1$/, ""));
-  return names.filter((name) => parseTimestamp(name) !== null).sort();
+  return listBundles(paths.backups);
 }
 
 /** A backup's files; null when it is not there, or not under these keys. */
@@ -105,6 +130,16 @@ export async function loadBackup(
 
 export function backupPath(paths: StatePaths, timestamp: string): string {
   return join(paths.backups, `${timestamp}.rqe1`);
+}
+
+function basePath(paths: StatePaths, timestamp: string): string {
+  return join(paths.bases, `${timestamp}.rqe1`);
+}
+
+function listBundles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).map((name) => name.replace(/\.rqe1$/, ""));
+  return names.filter((name) => parseTimestamp(name) !== null).sort();
 }
 
 async function tryOpen(

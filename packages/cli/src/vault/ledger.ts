@@ -1,6 +1,8 @@
-// What this machine remembers of an environment: what was last synced, and how far the bucket had come.
-// docs/formats.md section 9. No digest of any secret is in it.
+// What this machine remembers of an environment: how far its bucket had come, which holds for all checkouts of the
+// repository, and what each one's vault folder was last synced with. docs/formats.md section 9. No digest of any secret
+// is in it.
 
+import { existsSync } from "node:fs";
 import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
 
@@ -12,7 +14,8 @@ export interface Ledger {
   readonly waivedMinGen: number;
   /** The last audit chain value seen. */
   readonly auditChain: string | null;
-  readonly synced: Synced | null;
+  /** One for each vault folder, the latest first. */
+  readonly synced: readonly Synced[];
 }
 
 /** The highest sealed generation seen: an older one is a rollback, and so is the same one by another writer. */
@@ -22,7 +25,7 @@ export interface HighWater {
   readonly timestamp: string;
 }
 
-/** The version that the vault folder was last made equal to, and what its files then looked like. */
+/** The version that a vault folder was last made equal to, and what its files then looked like. */
 export interface Synced {
   readonly timestamp: string;
   readonly generation: number;
@@ -33,8 +36,8 @@ export interface Synced {
   readonly files: FileStats;
 }
 
-/** Two clones of a repository share one ledger; a folder with neither the path nor the inode is another clone's. */
 export interface FolderIdentity {
+  /** Without links. */
   readonly path: string;
   /** `<device>:<inode>`: every file system has inodes of the same numbers. */
   readonly inode: string;
@@ -51,7 +54,9 @@ export interface FileStat {
   readonly inode: string;
 }
 
-const EMPTY: Ledger = { sealed: false, highest: null, waivedMinGen: 0, auditChain: null, synced: null };
+const EMPTY: Ledger = { sealed: false, highest: null, waivedMinGen: 0, auditChain: null, synced: [] };
+/** A disk may be plugged in again. */
+const GONE_FOLDERS_KEPT = 10;
 
 export function loadLedger(paths: StatePaths): Ledger {
   const damage = {
@@ -68,7 +73,7 @@ export function saveLedger(paths: StatePaths, ledger: Ledger): void {
     highest,
     waivedMinGen,
     auditChain,
-    synced: synced && syncedToJson(synced),
+    synced: synced.map(syncedToJson),
   });
 }
 
@@ -78,8 +83,11 @@ export function withGenuine(ledger: Ledger, seen: HighWater): Ledger {
   return { ...ledger, sealed: true, highest: higher ? seen : ledger.highest };
 }
 
-export function isSameFolder(a: FolderIdentity, b: FolderIdentity): boolean {
-  return a.path === b.path || a.inode === b.inode;
+/** Takes the place of what its folder was synced with before, and drops folders that are long gone. */
+export function withSynced(ledger: Ledger, synced: Synced): Ledger {
+  const others = ledger.synced.filter(({ folder }) => folder.path !== synced.folder.path);
+  const dropped = others.filter(({ folder }) => !existsSync(folder.path)).slice(GONE_FOLDERS_KEPT);
+  return { ...ledger, synced: [synced, ...others.filter((other) => !dropped.includes(other))] };
 }
 
 export function syncedToJson(synced: Synced): Record<string, unknown> {
@@ -103,14 +111,21 @@ export function syncedFromJson(value: unknown): Synced | null {
 
 function parseLedger(fields: Record<string, unknown>): Ledger | null {
   const { sealed, highest, waivedMinGen, auditChain } = fields;
-  const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
+  const synced = parseAllSynced(fields.synced);
   const sound =
     typeof sealed === "boolean" &&
     (highest === null || isHighWater(highest)) &&
     isCount(waivedMinGen) &&
     (auditChain === null || typeof auditChain === "string") &&
-    (fields.synced === null || synced !== null);
+    synced !== null;
   return sound ? { sealed, highest, waivedMinGen, auditChain, synced } : null;
+}
+
+// Not a list: from when a machine remembered one vault folder.
+function parseAllSynced(value: unknown): readonly Synced[] | null {
+  const list = Array.isArray(value) ? value : value === null ? [] : [value];
+  const all = list.map(syncedFromJson).filter((synced) => synced !== null);
+  return all.length === list.length ? all : null;
 }
 
 function isFolderIdentity(value: unknown): value is FolderIdentity {

@@ -3,7 +3,6 @@
 import type { VaultFiles } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
-import { writePrivateFile } from "../config/private-file.ts";
 import {
   type Changes,
   compareVaults,
@@ -16,12 +15,12 @@ import {
 import type { Environment } from "./environment.ts";
 import { replaceFolder } from "./folder-swap.ts";
 import { findVersion } from "./history.ts";
-import { loadBase, pruneBackups, saveBackup } from "./kept-bundles.ts";
-import { type Ledger, loadLedger, type Synced, saveLedger } from "./ledger.ts";
+import { keepBase, loadBase, pruneBackups, pruneBases, saveBackup } from "./kept-bundles.ts";
+import { type Ledger, loadLedger, type Synced, saveLedger, withSynced } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
 import { type CurrentVersion, fetchVersion } from "./remote.ts";
-import { readStanding, syncedHere } from "./standing.ts";
-import { type Listing, listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
+import { readStanding } from "./standing.ts";
+import { type Listing, listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
 
 export interface PullInput extends AuditInput {
   readonly env: string;
@@ -140,8 +139,9 @@ function adopt(
 ): void {
   const { paths } = local;
   const synced: Synced = { timestamp, generation, operation: "pull", ...recordListing(listing, local.now()) };
-  writePrivateFile(paths.base, bundle);
-  saveLedger(paths, { ...loadLedger(paths), synced });
+  keepBase(paths, timestamp, bundle);
+  saveLedger(paths, withSynced(loadLedger(paths), synced));
+  pruneBases(paths);
 }
 
 function describe(

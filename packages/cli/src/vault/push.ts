@@ -8,12 +8,12 @@ import { type Changes, compareVaults, countChanges, formatFiles, isProvenUnchang
 import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
 import type { Environment } from "./environment.ts";
 import { loadBase } from "./kept-bundles.ts";
-import { type Ledger, type Synced, saveLedger } from "./ledger.ts";
+import { type Ledger, type Synced, saveLedger, withSynced } from "./ledger.ts";
 import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
 import { type CurrentVersion, fetchIfSound } from "./remote.ts";
-import { readStanding, syncedHere } from "./standing.ts";
-import { listVault, readVault, recordListing, sizeOf } from "./vault-folder.ts";
+import { readStanding } from "./standing.ts";
+import { listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
 
 export interface PushInput extends AuditInput {
   readonly env: string;
@@ -140,7 +140,7 @@ function noteTouched(
   { timestamp, generation }: CurrentVersion,
   recorded: Pick<Synced, "folder" | "files" | "recordedAt">,
 ): void {
-  saveLedger(paths, { ...ledger, synced: { timestamp, generation, operation: "push", ...recorded } });
+  saveLedger(paths, withSynced(ledger, { timestamp, generation, operation: "push", ...recorded }));
 }
 
 async function notInStep(

@@ -32,6 +32,7 @@ export async function recoverEarlierWork({
   removeLeftovers(vaultFolder); // of a `set` that was killed: a push would publish it
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
+  removeLeftovers(paths.bases);
   const swap = recoverSwap(paths);
   if (swap !== null) {
     terminal.note(describeSwap(swap));
@@ -81,13 +82,13 @@ function describeSwap({ folder, finished }: RecoveredSwap): string {
 }
 
 function describePublish({ pending, became }: RecoveredPublish): string {
-  const { operation, timestamp, generation } = pending;
+  const { operation, timestamp, generation, synced } = pending;
   const earlier = `an interrupted ${operation} (version ${timestamp})`;
   switch (became) {
     case "committed":
       return `${earlier} is published as generation ${generation}`;
     case "dropped":
-      return `${earlier} was not published; what it would have changed is still in the vault folder`;
+      return `${earlier} was not published${operation === "push" && synced ? `; what it would have changed is still in ${synced.folder.path}` : ""}`;
     case "untraceable":
       return `${earlier} may have been published once, but the bucket's history does not lead back to it`;
     case "manifest-gone":

@@ -11,6 +11,7 @@ import { loadLedger } from "./ledger.ts";
 import { type Publication, publish } from "./publish.ts";
 import type { CurrentVersion, Remote } from "./remote.ts";
 import { type KeyPlaces, promote, stage, unstage } from "./rotation.ts";
+import { syncedHere } from "./vault-folder.ts";
 
 export interface RotateVaultInput extends Pick<Publication, "files" | "rotation" | "audit"> {
   readonly current: CurrentVersion;
@@ -60,11 +61,11 @@ export async function rotateVault(environment: Environment, input: RotateVaultIn
  * `onLost` runs when it is certain that nothing was published.
  */
 export async function publishAgain(
-  { remote, local, writeAuditRow }: Environment,
+  { remote, local, vaultFolder, writeAuditRow }: Environment,
   publication: Omit<Publication, "packed">,
   onLost: () => Promise<void> = async () => undefined,
 ): Promise<Republished> {
-  const { synced } = loadLedger(local.paths);
+  const synced = syncedHere(loadLedger(local.paths), null, vaultFolder);
   const inStep = synced !== null && synced.timestamp === publication.replaces.timestamp ? synced : null;
   const outcome = await publish(remote, local, {
     ...publication,

@@ -10,7 +10,7 @@ import { visible } from "../terminal.ts";
 import { loadLedger } from "./ledger.ts";
 import type { Located } from "./located.ts";
 import { acquireLock } from "./lock.ts";
-import { isSameStat, type Listing, listVault } from "./vault-folder.ts";
+import { isSameStat, type Listing, listVault, syncedHere } from "./vault-folder.ts";
 
 export interface Scalars {
   /** Entry name of the file that holds them, or that a first one would go into. */
@@ -47,9 +47,9 @@ export function editScalars(located: Located, edit: (scalars: Scalars) => Uint8A
 
 /** Whether the folder looks different from when it was last synced; by its files' stats, which a mere touch changes too. */
 export function isPushDue({ paths, vaultFolder }: Located): boolean {
-  const { synced } = loadLedger(paths);
   const listing = listVault(vaultFolder);
   if (listing === null) return false;
+  const synced = syncedHere(loadLedger(paths), listing, vaultFolder);
   if (synced === null || synced.files.size !== listing.files.size) return true;
   return [...listing.files].some(([name, file]) => {
     const then = synced.files.get(name);

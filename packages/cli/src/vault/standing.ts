@@ -2,9 +2,8 @@
 
 import { parseTimestamp } from "@vsync/envelope";
 import type { Environment } from "./environment.ts";
-import { isSameFolder, type Ledger, loadLedger, type Synced, saveLedger, withGenuine } from "./ledger.ts";
+import { type Ledger, loadLedger, saveLedger, withGenuine } from "./ledger.ts";
 import { type CurrentVersion, readCurrentVersion, type Trust } from "./remote.ts";
-import type { Listing } from "./vault-folder.ts";
 
 // Clocks differ by minutes, and publishes in the same second move on by one each.
 const FAR_AHEAD_MS = 3600_000;
@@ -57,11 +56,4 @@ export function rememberGenuine(
   const isNews = waives || next.sealed !== ledger.sealed || next.highest?.writeId !== ledger.highest?.writeId;
   if (isNews) saveLedger(paths, next);
   return next;
-}
-
-/** What this very folder was last synced with; null when that was another clone's, or never. */
-export function syncedHere(ledger: Ledger, listing: Listing | null, vaultFolder: string): Synced | null {
-  const { synced } = ledger;
-  const here = listing?.folder ?? { path: vaultFolder, inode: "" };
-  return synced !== null && isSameFolder(synced.folder, here) ? synced : null;
 }

@@ -9,13 +9,14 @@ export interface StatePaths {
   /** A publish on its way, and its bundle. */
   readonly pending: string;
   readonly pendingBundle: string;
-  /** A folder swap on its way, and the bundle that becomes the base with it. */
+  /** A folder swap on its way. */
   readonly swap: string;
-  readonly incomingBundle: string;
   /** A passphrase rotation on its way. */
   readonly rotation: string;
-  /** The last synced bundle. */
-  readonly base: string;
+  /** The bundles that vault folders were last synced with. */
+  readonly bases: string;
+  /** Where the only one was kept while a machine remembered one vault folder. */
+  readonly formerBase: string;
   /** What pulls replaced. */
   readonly backups: string;
   /** What was sent to other platforms, and where. */
@@ -29,9 +30,9 @@ export function statePaths(folder: string): StatePaths {
     pending: join(folder, "pending.json"),
     pendingBundle: join(folder, "pending.rqe1"),
     swap: join(folder, "swap.json"),
-    incomingBundle: join(folder, "incoming.rqe1"),
     rotation: join(folder, "rotation.json"),
-    base: join(folder, "base.rqe1"),
+    bases: join(folder, "bases"),
+    formerBase: join(folder, "base.rqe1"),
     backups: join(folder, "backups"),
     fannedOut: join(folder, "sync.json"),
   };

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { ARCHIVE_LIMITS, checkVaultNames, fromUtf8, type VaultFile } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import type { FileStat, FolderIdentity, Synced } from "./ledger.ts";
+import type { FileStat, FolderIdentity, Ledger, Synced } from "./ledger.ts";
 
 /** What the folder holds, without its contents. */
 export interface Listing {
@@ -106,6 +106,13 @@ export function recordListing(
   return { folder, files: new Map(stats), recordedAt: nowMs };
 }
 
+/** What this very folder was last synced with; null when only others were. `path` is where it is, or would be. */
+export function syncedHere({ synced }: Ledger, listing: Listing | null, path: string): Synced | null {
+  const here = synced.find(({ folder }) => folder.path === path);
+  if (here !== undefined || listing === null) return here ?? null;
+  return synced.find((record) => hasMoved(record, listing)) ?? null;
+}
+
 export function sizeOf({ files }: Listing): { files: number; bytes: number } {
   return { files: files.size, bytes: [...files.values()].reduce((sum, { size }) => sum + size, 0) };
 }
@@ -131,6 +138,15 @@ export function toFileStat(stat: BigIntStats): FileStat {
     ctimeNs: String(stat.ctimeNs),
     inode: String(stat.ino),
   };
+}
+
+// The inode alone may have been given out again since; a file that was not touched is no coincidence.
+function hasMoved({ folder, files }: Synced, listing: Listing): boolean {
+  if (folder.inode !== listing.folder.inode) return false;
+  return [...files].some(([name, stat]) => {
+    const file = listing.files.get(name);
+    return file !== undefined && isSameStat(file, stat);
+  });
 }
 
 function collect(folder: string, prefix: string, into: [string, ListedFile][]): void {

@@ -7,6 +7,7 @@ import { openBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
 import { toCliError } from "../../src/cli-error.ts";
 import { loadLedger } from "../../src/vault/ledger.ts";
+import { recoverEarlierWork } from "../../src/vault/recover.ts";
 import { type DiskStep, watchDisk } from "./disk.ts";
 import { faultyStore } from "./faulty-store.ts";
 import { type MemoryStore, memoryStore } from "./memory-store.ts";
@@ -84,7 +85,10 @@ async function killAtEachStep(
 function expectTidy(bob: Writer): void {
   expect(readdirSync(bob.folder).filter((name) => name !== "state" && name !== "vault")).toEqual([]);
   const state = readdirSync(join(bob.folder, "state"));
-  expect(state.filter((name) => !["ledger.json", "base.rqe1", "backups"].includes(name))).toEqual([]);
+  expect(state.filter((name) => !["ledger.json", "bases", "backups"].includes(name))).toEqual([]);
+  const { paths } = bob.environment.local;
+  const kept = existsSync(paths.bases) ? readdirSync(paths.bases) : [];
+  expect(kept).toEqual(loadLedger(paths).synced.map(({ timestamp }) => `${timestamp}.rqe1`));
 }
 
 async function backups(bob: Writer): Promise<Record<string, string>[]> {
@@ -121,7 +125,7 @@ describe("a pull that is killed", () => {
         await bob.recover();
         const isNew = bob.vault()?.[".env.demo"] === "A=2\n";
         expect(bob.vault()).toEqual(isNew ? NEW : OLD);
-        expect(loadLedger(bob.environment.local.paths).synced?.generation).toBe(isNew ? 2 : 1);
+        expect(loadLedger(bob.environment.local.paths).synced[0]?.generation).toBe(isNew ? 2 : 1);
         expectTidy(bob);
         expect(await bob.pull()).toMatchObject({ generation: 2 });
         expect(bob.vault()).toEqual(NEW);
@@ -173,8 +177,9 @@ describe("a pull that is killed", () => {
       "fsync /staging/new",
       "fsync /staging/new/new",
       "fsync /staging",
-      "fsync /state/incoming.rqe1",
-      "rename /state/incoming.rqe1",
+      "fsync /state/bases/20260501-120100.rqe1",
+      "rename /state/bases/20260501-120100.rqe1",
+      "fsync /state/bases",
       "fsync /state/swap.json",
       "rename /state/swap.json",
       "rename /vault",
@@ -183,7 +188,7 @@ describe("a pull that is killed", () => {
       "fsync ",
       "fsync /state/ledger.json",
       "rename /state/ledger.json",
-      "rename /state/incoming.rqe1",
+      "fsync /state/bases", // the older one is dropped
       "rm /staging",
       "fsync /state/ledger.json",
       "rename /state/ledger.json",
@@ -246,11 +251,21 @@ describe("a recovery that is killed", () => {
       await killAtEachStep(makeHalfDone, recover, async ({ bob }) => {
         await bob.recover();
         expect(bob.vault()).toEqual(vault);
-        expect(loadLedger(bob.environment.local.paths).synced?.generation).toBe(generation);
+        expect(loadLedger(bob.environment.local.paths).synced[0]?.generation).toBe(generation);
         expectTidy(bob);
       });
     },
   );
+
+  it("by a command in another checkout finishes it all the same", async () => {
+    const half = await makeWorld();
+    await runUntil((await indexOfExchange()) + 1, half, pull);
+    const { environment, notes, folder } = half.bob;
+    await recoverEarlierWork({ ...environment, vaultFolder: join(folder, "another") });
+    expect(notes).toEqual([expect.stringContaining(`${join(folder, "vault")} is at version`)]);
+    expect(await half.bob.pull()).toMatchObject({ updated: false, generation: 2 });
+    expectTidy(half.bob);
+  });
 
   it("goes on where an earlier one had removed some of what was replaced", async () => {
     const world = await makeWorld();
@@ -288,7 +303,7 @@ describe("a push that is killed", () => {
         const [newest] = await readHistory(store);
         const isPublished = newest?.generation === 3;
         if (isPublished) expect(newest.files).toMatchObject({ ".env.demo": "A=3\n" });
-        expect(loadLedger(bob.environment.local.paths).synced?.generation).toBe(isPublished ? 3 : 2);
+        expect(loadLedger(bob.environment.local.paths).synced[0]?.generation).toBe(isPublished ? 3 : 2);
         expectTidy(bob);
         expect(await bob.push()).toMatchObject({ published: !isPublished, generation: 3 });
         const rows = (await readAudit(store)).filter(({ action }) => action === "push");
@@ -339,7 +354,9 @@ describe.each(["ENOSPC", "EACCES"])("%s at any change on the disk", (code) => {
         expect(["LOCAL_IO", "PARTIAL", "done"]).toContain(answer);
         expect(bob.vault()).toEqual(answer === "LOCAL_IO" ? OLD : NEW);
         if (answer === "PARTIAL") await bob.recover();
-        const { synced } = loadLedger(bob.environment.local.paths);
+        const {
+          synced: [synced],
+        } = loadLedger(bob.environment.local.paths);
         expect(synced?.generation).toBe(answer === "LOCAL_IO" ? 1 : 2);
         expect(await bob.pull()).toMatchObject({ generation: 2 });
         expect(bob.vault()).toEqual(NEW);

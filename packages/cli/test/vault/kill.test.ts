@@ -87,7 +87,7 @@ async function samplesOf(place: Workplace, args: readonly string[]): Promise<num
 function expectTidy({ home, root }: Workplace): void {
   expect(readdirSync(join(root, "infra/vault"))).toEqual(["demo"]);
   const state = readdirSync(join(home, ".local/state/vsync/acme_shop/demo"));
-  expect(state.filter((name) => !["ledger.json", "base.rqe1", "backups", "lock"].includes(name))).toEqual([]);
+  expect(state.filter((name) => !["ledger.json", "bases", "backups", "lock"].includes(name))).toEqual([]);
 }
 
 describe("a command killed with SIGKILL", () => {

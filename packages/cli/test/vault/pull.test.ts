@@ -1,12 +1,4 @@
-import {
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { deriveKeys, openBundle, sealBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
@@ -56,7 +48,7 @@ async function openBackup(path: string): Promise<Record<string, string>> {
 /** What lies beside the vault folder and in the state folder. */
 function leftovers(writer: Writer): string[] {
   const state = readdirSync(join(writer.folder, "state"));
-  const known = ["ledger.json", "base.rqe1", "backups"];
+  const known = ["ledger.json", "bases", "backups"];
   return [...readdirSync(writer.folder), ...state].filter(
     (name) => !["vault", "state", ...known].includes(name),
   );
@@ -141,7 +133,7 @@ describe("local edits", () => {
     expect(failure.message).toContain("+ new.txt, ~ .env.demo, - tls/key");
     expect(failure.hint).toContain("--backup");
     expect(bob.vault()).toEqual({ ".env.demo": "A=bob\n", "new.txt": "n", "same.txt": "what stays" });
-    expect(loadLedger(bob.environment.local.paths).synced?.generation).toBe(1);
+    expect(loadLedger(bob.environment.local.paths).synced[0]?.generation).toBe(1);
   });
 
   it("are kept by --backup, encrypted and whole", async () => {
@@ -195,8 +187,9 @@ describe("local edits", () => {
       ctimeNs: String(ctimeNs),
       inode: String(ino),
     };
-    const files = new Map(ledger.synced!.files).set(".env.demo", stat);
-    saveLedger(paths, { ...ledger, synced: { ...ledger.synced!, files, recordedAt: Date.now() } });
+    const [synced] = ledger.synced;
+    const files = new Map(synced!.files).set(".env.demo", stat);
+    saveLedger(paths, { ...ledger, synced: [{ ...synced!, files, recordedAt: Date.now() }] });
     expect(await failureOf(bob.pull())).toMatchObject({ code: "LOCAL_CHANGES" });
   });
 
@@ -222,6 +215,7 @@ describe("local edits", () => {
     const { pushVault } = await import("../../src/vault/push.ts");
     // Without the distinction this would publish the old state as if it were an edit of the new one.
     expect(await failureOf(pushVault(first, { env: "demo" }))).toMatchObject({ code: "CONFLICT" });
+    expect(await pullVault(first, { env: "demo" })).toMatchObject({ updated: true, changed: [".env.demo"] });
   });
 
   it("in a clone on another file system, whose folder has the same inode number, are told apart too", async () => {
@@ -235,7 +229,7 @@ describe("local edits", () => {
     const { ino } = statSync(join(bob.folder, "vault"));
     const folder = { path: "/another/clone/vault", inode: String(ino) };
     const there = { timestamp: "20260501-120100", generation: 2, folder };
-    saveLedger(paths, { ...ledger, synced: { ...ledger.synced!, ...there } });
+    saveLedger(paths, { ...ledger, synced: [{ ...ledger.synced[0]!, ...there }] });
     expect(await failureOf(bob.push())).toMatchObject({ code: "CONFLICT" });
   });
 
@@ -345,7 +339,7 @@ describe("an older version", () => {
     });
     expect(await bob.pull({ version, oldPassphrase: "the old passphrase" })).toMatchObject({ updated: true });
     expect(bob.vault()).toEqual(FIRST);
-    const base = readFileSync(bob.environment.local.paths.base);
+    const base = readFileSync(join(bob.environment.local.paths.bases, `${version}.rqe1`));
     expect((await openBundle(KEYS, base, { timestamp: version, sealed: false })).size).toBe(3);
     expect(toCliError(await failureOf(bob.pull({ version, oldPassphrase: "another one" })))).toMatchObject({
       code: "WRONG_PASSPHRASE",
@@ -456,10 +450,10 @@ describe("the ledger", () => {
 describe("the base", () => {
   it("that is missing or damaged is fetched again", async () => {
     const { bob } = await makeWorld();
-    const { base } = bob.environment.local.paths;
-    writeFileSync(base, "damaged", { mode: 0o600 });
+    const { bases } = bob.environment.local.paths;
+    writeFileSync(join(bases, "20260501-120000.rqe1"), "damaged", { mode: 0o600 });
     bob.edit({ ".env.demo": "A=2\n" });
     expect(await bob.push()).toMatchObject({ published: true, changed: [".env.demo"], added: [] });
-    expect(existsSync(base)).toBe(true);
+    expect(readdirSync(bases)).toEqual(["20260501-120100.rqe1"]);
   });
 });
