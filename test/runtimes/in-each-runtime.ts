@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installPackedReader } from "../../scripts/packed.ts";
+import { startProxy } from "./forward-proxy.ts";
 import { type LoopbackVaults, serveVaults } from "./loopback-vaults.ts";
 import { casesFor, type Trait } from "./suite.mjs";
 
@@ -60,6 +61,24 @@ afterAll(async () => {
 });
 
 for (const runtime of RUNTIMES) describe(runtime.name, () => testIn(runtime));
+
+// From 24.5 on Node uses a proxy where it is told to; the reader's own connections are no exception.
+describe.each([24, 26])("Node %i with NODE_USE_ENV_PROXY=1", (major) => {
+  const program = downloaded(`node${major}/bin/node`);
+
+  test.skipIf(program === null && !noSkip)("asks for everything through HTTP_PROXY", async () => {
+    await using proxy = await startProxy();
+    const env = { NODE_USE_ENV_PROXY: "1", HTTP_PROXY: proxy.url };
+    const config = vaults.job.blobs.plain ?? "";
+    const inputs = JSON.stringify({ config, passphrase: vaults.job.passphrase });
+    const source = `
+      import { openWith } from "@muthuishere/vsync-s3-client";
+      const vault = await openWith(${inputs});
+      console.log(vault.generation(), await vault.remoteGeneration());`;
+    expect(await run(String(program), ["--input-type=module", "--eval", source], env)).toBe("3 3\n");
+    expect(proxy.asked).toEqual(["GET manifest", "GET v%3D20260102-030405", "HEAD manifest"]);
+  });
+});
 
 function testIn({ name, version, traits, program, args }: Runtime): void {
   if (program === null) {
@@ -139,9 +158,13 @@ function isExecutable(path: string): boolean {
 }
 
 /** Standard output. A runtime that does not end by itself, though its suite is over, fails here. */
-function run(program: string, args: readonly string[]): Promise<string> {
+function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { PATH, HOME, TMPDIR } = process.env;
-  const options = { cwd: app, env: { PATH, HOME, TMPDIR }, timeout: 60_000, maxBuffer: 2 ** 24 };
+  const options = { cwd: app, env: { PATH, HOME, TMPDIR, ...env }, timeout: 60_000, maxBuffer: 2 ** 24 };
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error !== null) reject(new Error(`${program} ended with ${error.code ?? error.signal}: ${stderr}`));

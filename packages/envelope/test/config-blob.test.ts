@@ -108,6 +108,15 @@ describe("a damaged blob is corrupt", () => {
     }
   });
 
+  test("of a field that is there twice the last one counts, for its checks as well", async () => {
+    const json = JSON.stringify({ v: 1, ...config });
+    const twice = (first: string, last: string) =>
+      blobOf(json.replace("{", `{${first},`).replace(/}$/, `,${last}}`));
+    expect(await decodeConfigBlob(twice('"minGen":1', '"minGen":7'))).toEqual({ ...config, minGen: 7 });
+    await expect(decodeConfigBlob(twice('"minGen":7', '"minGen":null'))).rejects.toThrow(BundleCorruptError);
+    await expect(decodeConfigBlob(twice('"v":1', '"v":2'))).rejects.toThrow(ConfigUnsupportedVersionError);
+  });
+
   test("names like __proto__ reach no prototype", async () => {
     const decoded = await decodeConfigBlob(
       blobOf(JSON.stringify({ v: 1, ...config }).replace("{", '{"__proto__":{"minGen":5},')),
