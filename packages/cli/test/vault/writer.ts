@@ -46,6 +46,8 @@ export interface WriterOptions {
   readonly clock: Clock;
   readonly name?: string;
   readonly keys?: VaultKeys;
+  /** Right after a rotation: the keys before it. */
+  readonly former?: VaultKeys;
   readonly config?: Partial<EnvConfig>;
 }
 
@@ -78,7 +80,7 @@ export function temporaryFolder(): string {
 }
 
 export function makeWriter(options: WriterOptions, folder: string = temporaryFolder()): Writer {
-  const { store, clock, name = "ann", keys = KEYS, config } = options;
+  const { store, clock, name = "ann", keys = KEYS, former, config } = options;
   const state = join(folder, "state");
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const vaultFolder = join(folder, "vault");
@@ -104,7 +106,7 @@ export function makeWriter(options: WriterOptions, folder: string = temporaryFol
       note: (text) => void notes.push(text),
       warn: (text) => void warnings.push(text),
     },
-    writeAuditRow: rowWriter(remote, paths, {
+    writeAuditRow: rowWriter({ ...remote, ...(former && { former }) }, paths, {
       actor: () => actor,
       now: () => clock.nowMs,
       pause: async () => undefined,
