@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,6 +15,8 @@ import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
 import { set } from "../src/commands/set.ts";
+import { shareExport } from "../src/commands/share-export.ts";
+import { shareImport } from "../src/commands/share-import.ts";
 import { status } from "../src/commands/status.ts";
 import { versions } from "../src/commands/versions.ts";
 import { loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
@@ -60,6 +62,7 @@ test("a sound machine and a sound bucket have nothing to mend, and nothing of th
     "ignore rules",
     "key",
     "bucket",
+    "manifest",
     "write",
     "read",
     "metadata",
@@ -74,6 +77,67 @@ test("a sound machine and a sound bucket have nothing to mend, and nothing of th
   ).not.toContain("probe");
   expect(await (await openKeystore(place.context().host)).list()).toEqual(["acme_shop/demo"]);
   expect(describeDoctor(result).out).toMatch(/^ok {4}versions/);
+});
+
+test("a passphrase that was rotated on another machine: by whom, when, and what to run", async () => {
+  const alice = await setUp();
+  const bob = makeWorkplace();
+  const share = await shareExport(alice.context(), { env, out: join(alice.folder, "share") });
+  const variables = { VSYNC_SHARE_PASSPHRASE: share.passphrase as string };
+  await shareImport(bob.context({ env: variables }), { file: share.file });
+  expect(of(await examine(bob), "demo: manifest")).toMatchObject({
+    level: "ok",
+    says: "nothing was pushed yet",
+  });
+  writeFileSync(join(alice.root, "infra/vault/demo/.env.demo"), "A=1\n");
+  await push(alice.context(), { env });
+  expect(of(await examine(bob), "demo: manifest")).toMatchObject({
+    level: "ok",
+    says: expect.stringMatching(/^generation 1 \(\d{8}-\d{6}\) is sealed with this passphrase$/),
+  });
+  execFileSync("git", ["config", "user.email", "alice@example.com"], {
+    cwd: alice.root,
+    env: bareEnvironment(),
+  });
+  await rotatePassphrase(alice.context(), { env });
+  const result = await examine(bob);
+  expect(of(result, "demo: manifest")).toMatchObject({
+    level: "fail",
+    code: "WRONG_PASSPHRASE",
+    says: expect.stringMatching(/rotated at \d{4}-\d\d-\d\dT[\d:]+Z by .*alice@example\.com/),
+    fix: expect.stringContaining("vsync share import"),
+  });
+  expect(result.status).toBe(7);
+  expect(of(result, "demo: conditional writes")).toMatchObject({ level: "ok" }); // the rest is examined all the same
+  expect(of(await examine(alice), "demo: manifest")).toMatchObject({ level: "ok" });
+
+  const ledger = join(bob.home, ".local/state/vsync/acme_shop/demo");
+  mkdirSync(ledger, { recursive: true });
+  writeFileSync(join(ledger, "rotation.json"), "{}", { mode: 0o600 });
+  expect(of(await examine(bob), "demo: manifest")).toMatchObject({
+    level: "warn",
+    says: expect.stringContaining("not settled yet"),
+  });
+});
+
+test("a manifest that somebody deleted, and a bucket that was put back", async () => {
+  const place = await setUp();
+  const publish = async (text: string) => {
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), text);
+    await push(place.context(), { env });
+  };
+  await publish("A=1\n");
+  const manifest = join(place.folder, "bucket/acme_shop/demo/manifest");
+  const older = readFileSync(manifest);
+  await publish("A=2\n");
+  writeFileSync(manifest, older);
+  expect(of(await examine(place), "demo: manifest")).toMatchObject({ level: "fail", code: "ROLLBACK" });
+  rmSync(manifest);
+  expect(of(await examine(place), "demo: manifest")).toMatchObject({
+    level: "fail",
+    says: "it is gone, though generation 2 was there: somebody deleted it",
+    fix: expect.stringContaining("vsync push demo --recreate"),
+  });
 });
 
 test("a dry run writes no probe", async () => {

@@ -80,19 +80,26 @@ async function checkEnvironment(context: Context, repository: Repository, env: s
   } catch (error) {
     return [failed(`${env}: config`, error)];
   }
+  const { name: repo } = repository;
+  const { key, passphrase } = await checkKey(context, repo, env);
   return [
     checkIgnored(context.host, repository, env, config),
-    await checkKey(context, repository, env),
-    ...(await checkBucket(context, env, config)),
+    key,
+    ...(await checkBucket(context, { repo, env, config, passphrase })),
   ];
 }
 
-async function checkKey(context: Context, { name }: Repository, env: string): Promise<Check> {
+async function checkKey(
+  context: Context,
+  repo: string,
+  env: string,
+): Promise<{ readonly key: Check; readonly passphrase: string | null }> {
+  const name = `${env}: key`;
   try {
-    const { source } = await requirePassphrase(context, name, env);
-    return ok(`${env}: key`, `from ${source}`);
+    const { source, text } = await requirePassphrase(context, repo, env);
+    return { key: ok(name, `from ${source}`), passphrase: text };
   } catch (error) {
-    return failed(`${env}: key`, error);
+    return { key: failed(name, error), passphrase: null };
   }
 }
 

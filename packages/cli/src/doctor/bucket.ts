@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import { toHex } from "@vsync/envelope";
 import type { ObjectStore, StoredObject } from "@vsync/store";
-import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { isPlainHttp } from "../setup/location.ts";
 import { probeStore } from "../setup/store-probe.ts";
@@ -11,6 +10,7 @@ import { formatAge } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { manifestKey } from "../vault/remote.ts";
 import { type Check, fail, failed, ok, warn } from "./check.ts";
+import { checkManifest, type Keyed } from "./manifest.ts";
 
 const MAX_PROBE_BYTES = 1024;
 /** S3 refuses requests that are signed 15 minutes off. */
@@ -18,15 +18,21 @@ const SKEW_REFUSED_MS = 15 * 60_000;
 const SKEW_ODD_MS = 2 * 60_000;
 const METADATA = { gen: "1", "write-id": "probe", note: "a value with spaces" };
 
+/** The passphrase is null where there is none to try. */
+export interface Subject extends Omit<Keyed, "passphrase"> {
+  readonly passphrase: string | null;
+}
+
 /** Ends at the first step that the others need and that does not work. */
-export async function checkBucket(context: Context, env: string, config: EnvConfig): Promise<Check[]> {
-  const { host, flags } = context;
+export async function checkBucket(context: Context, subject: Subject): Promise<Check[]> {
+  const { host } = context;
+  const { env, config } = subject;
   const named = (check: Check): Check => ({ ...check, name: `${env}: ${check.name}` });
   try {
     const store = await openBucket(host, env, config.s3);
     try {
       const checks: Check[] = [];
-      for await (const check of examine(context, store, config, flags.dryRun)) checks.push(named(check));
+      for await (const check of examine(context, store, subject)) checks.push(named(check));
       return checks;
     } finally {
       await store.close();
@@ -37,12 +43,11 @@ export async function checkBucket(context: Context, env: string, config: EnvConf
 }
 
 async function* examine(
-  { host }: Context,
+  { host, flags }: Context,
   store: ObjectStore,
-  config: EnvConfig,
-  dryRun: boolean,
+  { passphrase, ...subject }: Subject,
 ): AsyncGenerator<Check> {
-  const { prefix, s3, singleWriter = false } = config;
+  const { prefix, s3, singleWriter = false } = subject.config;
   let manifest: StoredObject | null;
   try {
     manifest = await store.get(manifestKey(prefix), { maxBytes: MAX_PROBE_BYTES });
@@ -52,8 +57,9 @@ async function* examine(
   }
   yield isPlainHttp(s3.endpoint)
     ? warn("bucket", `${store.description} answers, unencrypted on the way`, "use its https:// address")
-    : ok("bucket", `${store.description} answers${manifest === null ? "; nothing was pushed yet" : ""}`);
-  if (dryRun) {
+    : ok("bucket", `${store.description} answers`);
+  if (passphrase !== null) yield await checkManifest(host, store, { ...subject, passphrase });
+  if (flags.dryRun) {
     yield* checkClock(manifest?.date ?? null, host.now());
     yield ok("write", "not tried out (dry run)");
     return;
