@@ -101,7 +101,8 @@ export async function follow(blocks: readonly Block[], world: World): Promise<vo
 }
 
 function inOwnWords(text: string, own: ReadonlyMap<string, string>): string {
-  return [...own].reduce((line, [example, mine]) => line.replaceAll(example, mine), text);
+  const joined = text.replaceAll(/\\\n\s*/g, "");
+  return [...own].reduce((line, [example, mine]) => line.replaceAll(example, mine), joined);
 }
 
 const ENTER = "\r";
