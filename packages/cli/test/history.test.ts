@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { AUDIT_HEADER } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
+import { encodeFolderHeader } from "@vsync/store/folder-object";
 import { expect, test } from "vitest";
 import { audit, describeAudit } from "../src/commands/audit.ts";
 import { backupList, backupRestore } from "../src/commands/backup.ts";
@@ -232,4 +234,19 @@ test("audit --verify passes on a log as it was written, and names what was done 
   expect(await findings()).toContainEqual(
     expect.objectContaining({ problem: "audit.csv is no audit log of vsync" }),
   );
+});
+
+test("audit shows rows that somebody else put there, and neither stumbles over them nor has a spreadsheet run them", async () => {
+  const place = await publishValues("one");
+  const nested = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  const metas = ['{"a":{"toString":1},"b":null,"c":[1]}', `{"deep":${nested}}`, "no JSON", '["list"]'];
+  const rows = metas.map(
+    (meta) => `=1+1,push,v,7,@host,ip,-user,+mail,1,node,"${meta.replaceAll('"', '""')}",00\n`,
+  );
+  const body = Buffer.from(AUDIT_HEADER + rows.join(""));
+  writeFileSync(join(place.stored, "audit.csv"), Buffer.concat([encodeFolderHeader(body, {}), body]));
+  const shown = await audit(place.context(), { env, csv: true });
+  expect(describeAudit({ ...shown, csv: null }).out).toContain("a=... b=null c=...");
+  expect(shown.csv).not.toMatch(/(^|,|\n)[=+@-]/);
+  expect(shown.csv).toContain("\n'=1+1,push,v,7,'@host,ip,'-user,'+mail,1,node,");
 });

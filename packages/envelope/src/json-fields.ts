@@ -14,3 +14,9 @@ export function parseJsonObject(text: string): ReadonlyMap<string, unknown> | nu
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Nests no deeper than anything of ours: JSON.stringify recurses, and ends some thousand levels down in a RangeError. */
+export function isShallow(value: unknown, levels: number = 32): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((field) => isShallow(field, levels - 1));
+}

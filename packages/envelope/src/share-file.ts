@@ -5,7 +5,7 @@ import { deflateRaw } from "#native";
 import { concat, fromBase64, fromUtf8, toBase64, utf8 } from "./encoding.ts";
 import { BundleCorruptError, UnsupportedSpecVersionError } from "./errors.ts";
 import { gunzip, wrapGzip } from "./gzip.ts";
-import { isObject, parseJsonObject } from "./json-fields.ts";
+import { isObject, isShallow, parseJsonObject } from "./json-fields.ts";
 import { DEFAULT_ITERATIONS, deriveMaster, wipe } from "./key.ts";
 import type { RandomBytes } from "./native.ts";
 import { decryptEnvelope, encryptEnvelope, MIN_ENVELOPE_BYTES } from "./rqe1.ts";
@@ -83,7 +83,7 @@ export function readSharedEnvironment(
   const [repo, env, config, key] = ["repo", "env", "config", "key"].map((name) => fields.get(name));
   if (typeof repo !== "string" || typeof env !== "string")
     throw damaged(kind, "it names no repository and environment");
-  if (!isObject(config)) throw damaged(kind, "it holds no config");
+  if (!isObject(config) || !isShallow(config)) throw damaged(kind, "it holds no config");
   if (typeof key !== "string" || key === "") throw damaged(kind, "it holds no key");
   return { repo, env, config, key };
 }

@@ -15,6 +15,15 @@ describe("RQE1", () => {
     expect(await encryptEnvelope(master, parts)).not.toEqual(first);
   });
 
+  test("has an IV of its own each of a hundred thousand times", async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 100_000; i++) {
+      const envelope = await encryptEnvelope(master, []);
+      seen.add(Buffer.from(envelope.buffer, envelope.byteOffset + 4, 12).toString("latin1"));
+    }
+    expect(seen.size).toBe(100_000);
+  });
+
   test("is laid out as magic, IV, ciphertext, tag", async () => {
     const iv = Uint8Array.from({ length: 12 }, (_, i) => i);
     const envelope = await encryptEnvelope(master, [utf8("hello")], () => iv);

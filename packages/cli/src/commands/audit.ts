@@ -132,10 +132,17 @@ function doesNotHold(env: string, findings: readonly Finding[]): CliError {
 
 function noteOf(row: AuditRow): string {
   const { id: _id, note, ...rest } = parseMeta(row);
-  const fields = Object.entries(rest).map(([name, value]) => `${name}=${String(value)}`);
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${shortly(value)}`);
   return [typeof note === "string" ? note : null, ...fields].filter(Boolean).join(" ");
 }
 
+/** vsync writes strings; what else a row may hold, somebody made up, and not everything can become a string. */
+function shortly(value: unknown): string {
+  return typeof value === "object" && value !== null ? "..." : String(value);
+}
+
+/** A row that vsync wrote is harmless in a spreadsheet already; whoever can write the bucket can add others. */
+const disarmed = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** Newest first, with a header; without the chain, which holds only in the log's own order. */
@@ -145,6 +152,6 @@ function toCsv(rows: readonly AuditRow[]): string {
   const columns = Object.keys(first) as (keyof AuditRow)[];
   return [
     columns.join(","),
-    ...rows.map((row) => columns.map((column) => quoted(row[column])).join(",")),
+    ...rows.map((row) => columns.map((column) => quoted(disarmed(row[column]))).join(",")),
   ].join("\n");
 }

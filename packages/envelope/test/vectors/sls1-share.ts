@@ -137,6 +137,7 @@ function badPlaintext(): Vector[] {
   const payload = (name: string, description: string, value: Json): Vector =>
     bad(name, description, base64Text(gzip(json(value))));
   const { key: _, ...withoutKey } = PAYLOAD;
+  const lists = "[".repeat(10_000) + "]".repeat(10_000);
   return [
     bad("not-base64", "gzip without base64", zipped),
     bad(
@@ -158,6 +159,11 @@ function badPlaintext(): Vector[] {
     payload("key-missing", "No key", withoutKey),
     payload("key-number", "A key that is a number", { ...PAYLOAD, key: 1 }),
     payload("config-null", "A config of null", { ...PAYLOAD, config: null }),
+    bad(
+      "config-nested-deep",
+      "A config with 10,000 lists, one in the other: more than JSON can be written from again",
+      base64Text(gzip(Buffer.from(text.toString().replace('"config":{', `"config":{"nested":${lists},`)))),
+    ),
   ];
 }
 

@@ -7,6 +7,7 @@ import { appendAudit } from "../../../src/audit/append.ts";
 import { findPublisher } from "../../../src/audit/publisher.ts";
 import { readSegments, type Segment } from "../../../src/audit/read-log.ts";
 import { judgeLog } from "../../../src/audit/verify.ts";
+import { describeAudit } from "../../../src/commands/audit.ts";
 import { memoryStore } from "../../vault/memory-store.ts";
 import { vectorBytes } from "../corpus.ts";
 import { KEYS } from "../sealing.ts";
@@ -56,6 +57,8 @@ const cell = fc.oneof(
     '"{""prev"":""audit.csv""}"',
     '"[]"',
     '"null"',
+    '"{""a"":{""toString"":1}}"',
+    `"{""a"":${"[".repeat(9000)}${"]".repeat(9000)}}"`,
   ),
 );
 const made = fc
@@ -130,6 +133,8 @@ export const AUDIT: readonly Target[] = [
         (findings.length === 0) === (log !== null && log.firstBadRow === null && ended === null),
         "verify misses a break, or sees one",
       );
+      const shown = segments.flatMap((segment) => [...segment.log.rows]);
+      describeAudit({ env: "prod", rows: shown, more: false, findings: null, csv: null });
       await findPublisher({ store, keys: KEYS, prefix: "p/" }, VERSION);
 
       const options = { now: () => NOW, pause: async () => undefined };

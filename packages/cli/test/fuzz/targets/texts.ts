@@ -38,6 +38,8 @@ import { bytes, endsIn, must, same, type Target, text } from "../target.ts";
 const SHARE_ERRORS = [BundleCorruptError, UnsupportedSpecVersionError, WrongPassphraseError];
 const CONFIG_ERRORS = [BundleCorruptError, ConfigMissingError, ConfigUnsupportedVersionError];
 const SYNTAX = [
+  // Deeper than JSON.stringify goes.
+  `"nested":${"[".repeat(9000)}${"]".repeat(9000)},`,
   '"',
   ":",
   ",",
@@ -180,11 +182,14 @@ export const TEXTS: readonly Target[] = [
         endsIn(SHARE_ERRORS, async () => {
           const decoded = await decode(PASSPHRASE, input);
           const environments = "env" in decoded ? [decoded] : decoded;
-          for (const { repo, env, key } of environments)
+          for (const { repo, env, config, key } of environments) {
+            // Whoever imports it writes it down again.
+            must(JSON.stringify(config).length > 0, "a config that cannot be written");
             must(
               [repo, env, key].every((field) => typeof field === "string"),
               "a field of another type",
             );
+          }
           return `opens ${environments.length}`;
         }),
     }),
