@@ -4,5 +4,11 @@ import everywhere from "../vitest.config.ts";
 
 export default defineConfig({
   ...everywhere,
-  test: { ...everywhere.test, include: ["site/test/in-chromium.ts"], globalSetup: [] },
+  // Sixty pages are opened one after the other, on a machine that may be busy.
+  test: {
+    ...everywhere.test,
+    include: ["site/test/in-chromium.ts"],
+    globalSetup: [],
+    testTimeout: 180_000,
+  },
 });

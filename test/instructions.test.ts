@@ -1,4 +1,5 @@
-// Every command of README.md and of the guides, run as it stands there, with a bucket of the test's own put in.
+// Every command of README.md, of the command's own README and of the guides, run as it stands there, with a bucket of the
+// test's own put in.
 
 import { randomBytes } from "node:crypto";
 import {
@@ -15,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../packages/store/src/index.ts";
 import { blocksOf, follow, type World, writeVsync } from "./instructions.ts";
 import { type Machine, makeMachine, run } from "./machine.ts";
@@ -147,6 +148,12 @@ describe("of the guides", () => {
   test.each(GUIDES.filter((guide) => !ON_S3.includes(guide)))("%s does what it says", async (guide) => {
     await follow(blocksOf(read(guide)), world);
   });
+});
+
+test("packages/cli/README.md does what it says", async () => {
+  const folder = temporaryFolder();
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  await follow(blocksOf(read("packages/cli/README.md")), await makeWorld(folder));
 });
 
 describeWithS3("of the guides", ({ location, prefix }) => {
