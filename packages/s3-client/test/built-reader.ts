@@ -52,6 +52,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** As an ordinary user, when the tests run as root: root sees no permission errors. */
   readonly ordinaryUser?: boolean;
+  /** Nobody reads its stderr: writing there fails (EPIPE). */
+  readonly unheard?: boolean;
 }
 
 const ORDINARY_UID = 65534;
@@ -60,7 +62,7 @@ export const runsAsRoot: boolean = process.getuid?.() === 0;
 
 /** Runs a module in a Node of its own, to its end: a test that hangs is one whose process does not exit by itself. */
 export function runModule(source: string, options: ChildOptions = {}): Promise<ChildResult> {
-  const { env = {}, args = [], ordinaryUser = false } = options;
+  const { env = {}, args = [], ordinaryUser = false, unheard = false } = options;
   const user = ordinaryUser && runsAsRoot ? { uid: ORDINARY_UID, gid: ORDINARY_UID } : {};
   const child = spawn(process.execPath, [...args, "--input-type=module", "-"], {
     env: { ...env },
@@ -68,6 +70,7 @@ export function runModule(source: string, options: ChildOptions = {}): Promise<C
     cwd: tmpdir(),
     ...user,
   });
+  if (unheard) child.stderr.destroy();
   child.stdin.end(source);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];

@@ -162,6 +162,12 @@ describe("modes of a _FILE", () => {
     expect(stderr).toBe(`vsync: ${path} is world/group-readable (mode ${shown}); narrow to 0600\n`);
   });
 
+  test("a warning that nobody hears does not end the application", async () => {
+    const env = { VSYNC_CONFIG: config, VSYNC_PASSPHRASE_FILE: writeInput("passphrase", PASSPHRASE, 0o644) };
+    const { opened } = await openIn(env, { ordinaryUser: true, unheard: true });
+    expect(opened).toBe("postgres://db");
+  });
+
   test.each([
     [0o666, "0666"],
     [0o602, "0602"],
