@@ -128,34 +128,26 @@ describe("a damaged blob is corrupt", () => {
 describe("gzip", () => {
   test("fields of the header that other writers set are stepped over", async () => {
     const content = utf8("content");
-    const deflated = new Uint8Array(deflateRawSync(content));
-    const plain = wrapGzip(content, deflated);
-    const header = Uint8Array.of(
-      31,
-      139,
-      8,
-      2 | 4 | 8 | 16,
-      1,
-      2,
-      3,
-      4,
-      0,
-      3,
-      2,
-      0,
-      9,
-      9,
-      97,
-      0,
-      98,
-      0,
-      7,
-      7,
-    );
+    const plain = wrapGzip(content, new Uint8Array(deflateRawSync(content)));
+    // An extra field of 258 zeros, which end no name; a name, a comment, a checksum of the header.
+    const fixed = [31, 139, 8, 2 | 4 | 8 | 16, 1, 2, 3, 4, 0, 3];
+    const header = Uint8Array.of(...fixed, 2, 1, ...new Uint8Array(258), 97, 0, 98, 0, 7, 7);
     const full = Uint8Array.of(...header, ...plain.subarray(10));
     expect(await gunzip(full, 100)).toEqual(content);
     expect(await gunzip(full, 6)).toBeNull();
     for (let cut = 0; cut < full.length; cut++) expect(await gunzip(full.subarray(0, cut), 100)).toBeNull();
+  });
+
+  test("each bit of magic, method and reserved flags counts, and each of checksum and size", async () => {
+    const content = utf8("content");
+    const plain = wrapGzip(content, new Uint8Array(deflateRawSync(content)));
+    const counted = [0, 1, 2, ...Array.from({ length: 8 }, (_, i) => plain.length - 8 + i)];
+    for (const at of counted) {
+      for (let bit = 0; bit < 8; bit++) {
+        expect(await gunzip(plain.with(at, (plain[at] as number) ^ (1 << bit)), 1 << 20)).toBeNull();
+      }
+    }
+    for (const flag of [32, 64, 128]) expect(await gunzip(plain.with(3, flag), 100)).toBeNull();
   });
 
   test("the platform reads ours", () => {

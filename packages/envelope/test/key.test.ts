@@ -73,9 +73,11 @@ describe("version timestamps", () => {
     const now = parseTimestamp("20260101-000000")!;
     expect(nextTimestamp(now, null)).toBe("20260101-000000");
     expect(nextTimestamp(now, "20251231-235959")).toBe("20260101-000000");
+    expect(nextTimestamp(now, "20250607-080910")).toBe("20260101-000000");
     expect(nextTimestamp(now, "20260101-000000")).toBe("20260101-000001");
     expect(nextTimestamp(now, "20261231-235959")).toBe("20270101-000000");
     expect(() => nextTimestamp(now, "99991231-235959")).toThrow(BundleCorruptError);
+    expect(() => nextTimestamp(now, "later")).toThrow(RangeError);
   });
   test.each(["", "20260101", "20260101-0000000", "20260101T000000", "٢٠٢٦٠١٠١-000000", "20260101-000000\n"])(
     "%j is none",

@@ -1,7 +1,7 @@
 // Has a process feed parsers and watches over it: one that hangs or dies is ended, and its input told.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,8 +11,8 @@ import type { Order, Report } from "./feed.ts";
 export type Done = Extract<Report, { kind: "done" }>;
 
 const FEED = fileURLToPath(new URL("./feed.ts", import.meta.url));
-/** A process that says nothing for so long hangs: it says something each second, and no input may take five. */
-const HANG_MS = 60_000;
+/** A process that says nothing for so long hangs. It says something each second, on a machine that is not busy. */
+const HANG_MS = 300_000;
 /** Of JavaScript's heap: a parser that fills it takes its process down. */
 const MAX_HEAP_MIB = 512;
 
@@ -64,6 +64,7 @@ export async function fuzz(order: Omit<Order, "journal" | "input">): Promise<Don
 
 /** Which input it was; the input is left in a file. */
 function readJournal(journal: string, folder: string): string {
+  if (!existsSync(journal)) return "before the first input";
   const noted = readFileSync(journal);
   const [target = "", run = "", length = ""] = noted.subarray(0, 200).toString("latin1").split("\n");
   const start = target.length + run.length + length.length + 3;
