@@ -17,7 +17,7 @@ export interface Terminal {
   warn(text: string): void;
   /** One numbered step of long work: `[2/4] encrypting 14 files, 36 KiB`. Shown only on a terminal. */
   step(index: number, total: number, text: string): void;
-  /** Bytes sent of an upload; shown only on a terminal, and only for uploads above 1 MiB. */
+  /** Bytes of an upload or a download; shown only on a terminal, and only above 1 MiB. */
   progress(done: number, total: number): void;
   /** The questions. Each needs `interactive`; Ctrl-C restores the echo and throws CliError INTERRUPTED. */
   ask(question: string, options?: AskOptions): Promise<string>;
@@ -64,6 +64,8 @@ export function createTerminal(
   const lively = stderr.isTTY === true && !flags.json && !env.NO_COLOR && !env.CI;
   let outFailure: Error | null = null;
   let shownPercent = -1;
+  /** Progress has left the cursor at the end of its line. */
+  let isMidLine = false;
 
   // A reader that went away (`vsync versions | head -1`) has had what it wanted; anything else is a failure.
   stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -72,7 +74,11 @@ export function createTerminal(
   stderr.on("error", () => undefined);
 
   const paint = (code: number, text: string): string => (lively ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const people = (text: string): void => void stderr.write(text);
+  const people = (text: string): void => {
+    stderr.write(isMidLine ? `\n${text}` : text);
+    isMidLine = false;
+    shownPercent = -1;
+  };
   const warn = (text: string): void => people(`${paint(33, "warning:")} ${escapeText(text)}\n`);
   const note = (text: string): void => {
     if (!flags.quiet) people(`${escapeText(text)}\n`);
@@ -99,7 +105,8 @@ export function createTerminal(
       const percent = Math.floor((done / total) * 100);
       if (percent === shownPercent) return;
       shownPercent = percent;
-      people(`\r      ${formatSize(done)} of ${formatSize(total)}\u001b[K${done >= total ? "\n" : ""}`);
+      isMidLine = done < total;
+      stderr.write(`\r      ${formatSize(done)} of ${formatSize(total)}\u001b[K${isMidLine ? "" : "\n"}`);
     },
     async ask(question, options = {}) {
       return (await prompts(question)).ask(streams, escapeText(question), options);

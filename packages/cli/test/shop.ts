@@ -38,6 +38,7 @@ export interface Shop {
 export interface LineOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly answers?: readonly Answer[];
+  readonly onWritten?: (written: string) => void;
 }
 
 /** Two homes with an empty clone of the repository each. */
@@ -59,8 +60,12 @@ export async function openShop(): Promise<Shop> {
   const shop: Shop = {
     folder,
     home,
-    type: (person, line, { env, answers = [] } = {}) =>
-      typeLine(line, { cwd: join(home(person), "shop"), env: { ...environment(person), ...env }, answers }),
+    type: (person, line, { env, ...options } = {}) =>
+      typeLine(line, {
+        cwd: join(home(person), "shop"),
+        env: { ...environment(person), ...env },
+        ...options,
+      }),
     normalise: (text) => normalise(text, folder),
     snapshot() {
       const kept = join(outside, `kept-${Math.random()}`);

@@ -18,10 +18,12 @@ export interface Shell {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly answers?: readonly Answer[];
+  /** Told of everything as it is written, control sequences and all. */
+  readonly onWritten?: (written: string) => void;
 }
 
 /** Runs the line with sh on a terminal. Ends it, and fails, when an answer is not asked for within a minute. */
-export async function typeLine(line: string, { cwd, env, answers = [] }: Shell): Promise<Shown> {
+export async function typeLine(line: string, { cwd, env, answers = [], onWritten }: Shell): Promise<Shown> {
   const pty = spawn("sh", ["-c", line], {
     cwd,
     env: { ...env },
@@ -34,6 +36,7 @@ export async function typeLine(line: string, { cwd, env, answers = [] }: Shell):
   let from = 0;
   pty.onData((data) => {
     written += data;
+    onWritten?.(written);
     const [next] = waiting;
     const at = next === undefined ? -1 : render(written).indexOf(next.asked, from);
     if (next === undefined || at < 0) return;

@@ -119,8 +119,7 @@ describe("colour, steps and progress", () => {
     const screen = open({ tty: true });
     show(screen);
     expect(screen.err()).toContain("[2/4]\u001b[0m encrypting 14 files, 36 KiB\n");
-    expect(screen.err()).toContain("3.0 MiB of 6.0 MiB");
-    expect(screen.err()).toContain("\u001b[33mwarning:");
+    expect(screen.err()).toContain("\r      3.0 MiB of 6.0 MiB\u001b[K\n\u001b[33mwarning:");
   });
 
   test.each<[string, Parameters<typeof open>[0]]>([
@@ -132,6 +131,15 @@ describe("colour, steps and progress", () => {
     const screen = open(options);
     show(screen);
     expect(screen.err()).toBe("warning: careful\n");
+  });
+
+  test("bytes that have all moved end their line, once; the next transfer has a line of its own", () => {
+    const { terminal, err } = open({ tty: true });
+    for (const done of [1, 2, 2]) terminal.progress(done * 2 ** 20, 2 ** 21);
+    terminal.note("done");
+    terminal.progress(2 ** 21, 2 ** 21);
+    const [half, whole] = ["1.0", "2.0"].map((size) => `\r      ${size} MiB of 2.0 MiB\u001b[K`);
+    expect(err()).toBe(`${half}${whole}\ndone\n${whole}\n`);
   });
 
   test("bytes are counted above 1 MiB only", () => {

@@ -12,6 +12,7 @@ export {
   type ListedObject,
   type ObjectInfo,
   type ObjectStore,
+  type Progress,
   type ReadOptions,
   type RequestOptions,
   type StoredObject,

@@ -31,9 +31,17 @@ export interface WrittenObject {
   readonly etag: string;
 }
 
+/** Bytes of a body that have gone up or come down, of how many. */
+export type Progress = (done: number, total: number) => void;
+
 export interface RequestOptions {
   /** Aborting ends the request with `StoreError` UNREACHABLE, the signal's reason as its cause. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called as a large body moves, where that takes time (never by a folder, nor for an answer without a declared length).
+   * A request that is sent again counts anew. Bytes that went up may still be on their way to the server.
+   */
+  readonly onProgress?: Progress | undefined;
 }
 
 /** 512 MiB: twice the largest bundle. */

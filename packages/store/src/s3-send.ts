@@ -48,6 +48,7 @@ export function createSender(server: Omit<Attempt, "doing" | "kind" | "retried">
       const exchange: Exchange = {
         maxBytes: plan.maxBytes ?? MAX_ACKNOWLEDGEMENT_BYTES,
         signal: plan.signal,
+        onProgress: plan.onProgress,
         sent: sendings > 1,
         answer: null,
         failure: null,

@@ -66,6 +66,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
         doing: `write ${key}`,
         kind: "IfMatch" in condition || "IfNoneMatch" in condition ? "conditional write" : "write",
         signal: options.signal,
+        onProgress: options.onProgress,
       },
     );
     const etag = readEtag(answer);
@@ -110,8 +111,8 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
   return {
     description: where,
 
-    async get(key, { maxBytes = DEFAULT_MAX_BYTES, signal } = {}) {
-      const plan: Plan = { doing: `read ${key}`, kind: "read", maxBytes, signal };
+    async get(key, { maxBytes = DEFAULT_MAX_BYTES, signal, onProgress } = {}) {
+      const plan: Plan = { doing: `read ${key}`, kind: "read", maxBytes, signal, onProgress };
       const { answer, attempt } = await send(
         (options) => client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), options),
         plan,

@@ -2,6 +2,7 @@
 
 import { Readable } from "node:stream";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { Progress } from "./object-store.ts";
 
 /** What came back. */
 export interface Answer {
@@ -16,6 +17,7 @@ export interface Exchange {
   /** Most bytes of a successful answer's body. */
   readonly maxBytes: number;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: Progress | undefined;
   /** Whether any of it may have reached the server. */
   sent: boolean;
   answer: Answer | null;
@@ -84,7 +86,12 @@ export function createTransport(limits: { connectMs: number; silenceMs: number }
       // The request is signed by now and sent only once, so nothing reads its body again. In chunks, because TLS
       // would otherwise encrypt a second copy of the whole.
       if (request.body instanceof Uint8Array && request.body.length > UPLOAD_CHUNK)
-        request.body = Readable.from(chunksOf(request.body, pace.moved));
+        request.body = Readable.from(
+          chunksOf(request.body, (bytes, done) => {
+            pace.moved(bytes);
+            exchange.onProgress?.(done, uploadBytes);
+          }),
+        );
       exchange.sent = true;
       const { response } = await inner.handle(request, { abortSignal: ended.signal });
       pace.answered();
@@ -93,7 +100,10 @@ export function createTransport(limits: { connectMs: number; silenceMs: number }
         declared: request.method === "HEAD" ? 0 : declaredLength(response.headers),
         maxBytes: ok ? exchange.maxBytes : MAX_ERROR_BYTES,
         cut: !ok,
-        moved: pace.moved,
+        moved: (bytes, done, total) => {
+          pace.moved(bytes);
+          if (ok && total !== null) exchange.onProgress?.(done, total);
+        },
       });
       exchange.answer = { status: response.statusCode, headers: response.headers, body };
       response.body = Readable.from([body]); // what the client parses; an object's it leaves unread
@@ -126,10 +136,10 @@ function asConnectSilence(error: unknown): unknown {
   return error;
 }
 
-function* chunksOf(body: Uint8Array, moved: (bytes: number) => void): Generator<Uint8Array> {
+function* chunksOf(body: Uint8Array, moved: (bytes: number, done: number) => void): Generator<Uint8Array> {
   for (let at = 0; at < body.length; at += UPLOAD_CHUNK) {
     const chunk = body.subarray(at, at + UPLOAD_CHUNK);
-    moved(chunk.length);
+    moved(chunk.length, at + chunk.length);
     yield chunk;
   }
 }
@@ -144,7 +154,7 @@ interface BodyLimits {
   readonly maxBytes: number;
   /** Whether a longer body is cut at `maxBytes` rather than refused. */
   readonly cut: boolean;
-  moved(bytes: number): void;
+  moved(bytes: number, done: number, declared: number | null): void;
 }
 
 /** Leaving the loop early destroys the stream, and with it the connection: the rest is not waited for. */
@@ -159,7 +169,7 @@ async function readBody(stream: Readable, limits: BodyLimits): Promise<Uint8Arra
   let length = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      moved(chunk.length);
+      moved(chunk.length, length + chunk.length, declared);
       const fits = chunk.subarray(0, maxBytes - length);
       if (fits.length < chunk.length && !cut) throw new OversizeError(`more than ${maxBytes} bytes`);
       if (length + fits.length > buffer.length) buffer = grow(buffer, length + fits.length, maxBytes);

@@ -64,7 +64,8 @@ export async function withEnvironment<T>(
     ]);
     try {
       const singleWriter = config.singleWriter === true;
-      const remote: Remote = { store, keys, prefix: config.prefix, env, singleWriter };
+      const { prefix } = config;
+      const remote: Remote = { store, keys, prefix, env, singleWriter, onProgress: terminal.progress };
       const local: Local = { paths, now: () => host.now(), random: (size) => host.random(size) };
       const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };

@@ -131,10 +131,11 @@ async function placeBundle(
   pending: Pending,
   bundle: Uint8Array,
 ): Promise<"placed" | "taken" | { readonly error: unknown }> {
-  const { store, prefix, singleWriter } = remote;
+  const { store, prefix, singleWriter, onProgress } = remote;
   const key = bundleKey(prefix, pending.timestamp);
   const { writeId, generation, previousTimestamp } = pending;
   const metadata = { "write-id": writeId, gen: String(generation), "prev-ts": previousTimestamp };
+  const options = { metadata, onProgress };
   const look = async (): Promise<"placed" | "taken" | null> => {
     const there = await store.head(key);
     return there === null ? null : isOurBundle(there, pending) ? "placed" : "taken";
@@ -145,8 +146,8 @@ async function placeBundle(
     if (before !== null) return before;
     for (let placing = 1; placing <= PLACINGS; placing++) {
       try {
-        if (singleWriter) await store.put(key, bundle, { metadata });
-        else await store.putIfAbsent(key, bundle, { metadata });
+        if (singleWriter) await store.put(key, bundle, options);
+        else await store.putIfAbsent(key, bundle, options);
         return "placed";
       } catch (error) {
         lastError = error;

@@ -9,7 +9,7 @@ import {
   type VaultKeys,
   type Verdict,
 } from "@vsync/envelope";
-import type { ObjectStore, StoredObject } from "@vsync/store";
+import type { ObjectStore, Progress, StoredObject } from "@vsync/store";
 import { findPublisher } from "../audit/publisher.ts";
 import { CliError, toCliError } from "../cli-error.ts";
 import type { HighWater } from "./ledger.ts";
@@ -23,6 +23,8 @@ export interface Remote {
   readonly env: string;
   /** The server has no conditional writes, and the user has said that nobody else writes. */
   readonly singleWriter: boolean;
+  /** Of bundles on their way. */
+  readonly onProgress?: Progress | undefined;
 }
 
 /** The current version, genuine as far as this writer can know. */
@@ -62,8 +64,14 @@ export async function getManifest({ store, prefix }: Remote): Promise<StoredObje
   return await store.get(manifestKey(prefix), { maxBytes: MAX_MANIFEST_BYTES });
 }
 
-export async function getBundle({ store, prefix }: Remote, timestamp: string): Promise<StoredObject | null> {
-  return await store.get(bundleKey(prefix, timestamp), { maxBytes: ARCHIVE_LIMITS.maxBundleBytes });
+export async function getBundle(
+  { store, prefix, onProgress }: Remote,
+  timestamp: string,
+): Promise<StoredObject | null> {
+  return await store.get(bundleKey(prefix, timestamp), {
+    maxBytes: ARCHIVE_LIMITS.maxBundleBytes,
+    onProgress,
+  });
 }
 
 /**
