@@ -193,8 +193,8 @@ async function closeSegment(
 ): Promise<{ prev: string; prev_sha256: string }> {
   const digest = await digestOf(current.body);
   const first = (await readAuditLog(remote.keys, current.body))?.rows[0];
-  const firstMs = first === undefined ? Number.NaN : Date.parse(first.ts);
-  const startMs = Number.isNaN(firstMs) ? (current.lastModified?.getTime() ?? nowMs) : firstMs;
+  const starts = [Date.parse(first?.ts ?? ""), current.lastModified?.getTime() ?? Number.NaN];
+  const startMs = starts.find(hasTimestamp) ?? nowMs;
   const prev = `audit/${formatTimestamp(startMs)}-${digest.slice(0, 8)}.csv`;
   const key = remote.prefix + prev;
   try {
@@ -208,6 +208,11 @@ async function closeSegment(
     }
   }
   return { prev, prev_sha256: digest };
+}
+
+/** In the years 1970 to 9999: a row, or a server, that says another one would name a file that nobody finds again. */
+function hasTimestamp(ms: number): boolean {
+  return ms >= 0 && ms < Date.UTC(10_000, 0);
 }
 
 /** Whether the row with this id is in the file, or in the one that was closed before it. */

@@ -237,6 +237,8 @@ describe("closing a file", () => {
     ["with a foreign header", (text: string) => text.replace("hostname", "host")],
     ["that is cut", (text: string) => text.slice(0, -10)],
     ["of something else", () => "<html></html>"],
+    ["from a year of five digits", (text: string) => text.replace(/^2026/m, "+010000")],
+    ["from before all time", (text: string) => text.replace(/^2026/m, "-000001")],
   ])("%s starts a new one that says so", async (_, damage) => {
     const store = memoryStore();
     await append(store);
@@ -246,6 +248,7 @@ describe("closing a file", () => {
     const { chain } = await append(store);
     expect(chain).not.toBeNull();
     const [closed] = closedFiles(store) as [string];
+    expect(closed).toMatch(/^p\/audit\/\d{8}-\d{6}-[0-9a-f]{8}\.csv$/);
     expect(Buffer.from((await store.get(closed))!.body).toString()).toBe(before);
     const { rows } = await readLog(store);
     expect(metaOf(rows[0])).toMatchObject({ prev_chain: "unverified", prev: closed.slice(2) });
