@@ -1,7 +1,6 @@
 // From the arguments to a command that runs, or to help, or to an error that says what was meant.
 
 import { type Command, CommanderError } from "commander";
-import { CliError } from "./cli-error.ts";
 import type { Context, Flags } from "./context.ts";
 import { buildProgram, flagsOf } from "./program.ts";
 
@@ -21,7 +20,10 @@ export async function runCommandLine(
     if (said !== null) context.terminal.finish(result, said);
   });
   const help: string[] = [];
-  intercept(program, help);
+  let stumbled = program;
+  intercept(program, help, (command) => {
+    stumbled = command;
+  });
   try {
     await program.parseAsync([...args], { from: "user" });
     return status;
@@ -34,27 +36,20 @@ export async function runCommandLine(
       return 0;
     }
     if (text !== "") terminal.note(text);
-    throw usageError(error);
+    const { usageError } = await import("./usage-error.ts");
+    throw usageError(error, stumbled);
   }
 }
 
 // Commander would write and exit by itself; each command inherits this only when it is set before it is added.
-function intercept(command: Command, help: string[]): void {
+function intercept(command: Command, help: string[], onExit: (command: Command) => void): void {
   const collect = (text: string): void => void help.push(text);
   command
-    .exitOverride()
+    .showSuggestionAfterError(false) // usage-error.ts has its own
+    .exitOverride((error) => {
+      onExit(command);
+      throw error;
+    })
     .configureOutput({ writeOut: collect, writeErr: collect, outputError: () => undefined });
-  for (const child of command.commands) intercept(child, help);
-}
-
-// Its messages read "error: unknown option '--foce'\n(Did you mean --force?)".
-function usageError(error: CommanderError): CliError {
-  if (error.code === "commander.help") return new CliError("USAGE", "no command was given", "vsync --help");
-  const [message = "", suggestion = ""] = error.message.replace(/^error: /, "").split("\n");
-  const meant = /^\(Did you mean (.*)\?\)$/.exec(suggestion)?.[1];
-  return new CliError(
-    "USAGE",
-    message,
-    meant === undefined ? "vsync --help" : `did you mean ${meant}? (vsync --help)`,
-  );
+  for (const child of command.commands) intercept(child, help, onExit);
 }

@@ -28,4 +28,6 @@ export interface Context {
 export interface Said {
   readonly out?: string;
   readonly notes?: readonly string[];
+  /** For somebody who sees stdout: left out where a shell or a file takes it. */
+  readonly advice?: readonly string[];
 }

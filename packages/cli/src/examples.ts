@@ -21,6 +21,7 @@ export const EXAMPLES: Readonly<Record<string, readonly [string, string]>> = {
   restore: ["vsync restore prod previous --dry-run", 'vsync restore prod previous --note "wrong password"'],
   audit: ["vsync audit prod --since 2026-01-01 --action push", "vsync audit prod --verify"],
   "backup list": ["vsync backup list prod", "vsync backup list prod --json"],
+  "backup diff": ["vsync backup diff prod", "vsync backup diff prod --reveal"],
   "backup restore": ["vsync backup restore prod --dry-run", "vsync backup restore prod && vsync diff prod"],
   "runtime-token": [
     "(umask 077; vsync runtime-token prod > ../config)",
@@ -55,6 +56,7 @@ export const EXAMPLES: Readonly<Record<string, readonly [string, string]>> = {
     "vsync sync prod gh --gh-repo acme/shop --dry-run",
     "vsync sync prod gh --gh-repo acme/shop --gh-environment production --prune",
   ],
+  help: ["vsync help push", "vsync help share export"],
   docs: ["vsync docs", "vsync docs aws"],
   completion: [
     "echo 'eval \"$(vsync completion bash)\"' >> ~/.bashrc",

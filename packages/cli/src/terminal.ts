@@ -125,6 +125,7 @@ export function createTerminal(
       if (flags.json) stdout.write(`${toJson(result)}\n`);
       else if (said.out !== undefined) out(`${said.out}\n`);
       for (const line of said.notes ?? []) note(line);
+      if (stdout.isTTY === true) for (const line of said.advice ?? []) note(line);
     },
     fail(error) {
       const { code, message, hint, details } = error;

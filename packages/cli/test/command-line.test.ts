@@ -144,6 +144,22 @@ describe("help", () => {
     }
   });
 
+  test("is the same with the command help, for groups too", async () => {
+    expect(await vsync(["help"])).toEqual(await vsync(["--help"]));
+    expect(await vsync(["help", "share", "export"])).toEqual(await vsync(["share", "export", "--help"]));
+  });
+
+  test.each([80, 40])("keeps within a terminal of %i columns", (columns) => {
+    const program = buildProgram(() => Promise.resolve());
+    const withAll = (command: Command): Command[] => [command, ...command.commands.flatMap(withAll)];
+    const tooLong = withAll(program).flatMap((command) => {
+      command.configureOutput({ getOutHelpWidth: () => columns });
+      const lines = command.helpInformation().split("\n");
+      return lines.filter((line) => line.length > columns && !line.startsWith("Usage:"));
+    });
+    expect(tooLong).toEqual([]);
+  });
+
   test("comes on stderr when no command was given, status 1", async () => {
     const { stdout, stderr } = await vsync([], { status: 1 });
     expect(stdout).toBe("");
@@ -153,18 +169,22 @@ describe("help", () => {
 
 describe("a mistake on the command line", () => {
   test.each([
-    [["pus"], "did you mean push?"],
-    [["runtime-tokn", "demo"], "did you mean runtime-token?"],
-    [["push", "demo", "--foce"], "did you mean --force?"],
-    [["--jsno", "push", "demo"], "did you mean --json?"],
-    [["passphrase", "shw"], "did you mean show?"],
+    [["pus"], "did you mean vsync push?"],
+    [["upsh"], "did you mean vsync push?"],
+    [["runtime-tokn", "demo"], "did you mean vsync runtime-token?"],
+    [["rotate", "demo"], "did you mean vsync rotate-passphrase?"],
+    [["push", "demo", "--foce"], "did you mean --force?   (vsync push --help)"],
+    [["--jsno", "push", "demo"], "did you mean --json?   (vsync --help)"],
+    [["passphrase", "shw"], "did you mean vsync passphrase show?   (vsync passphrase --help)"],
+    [["help", "pul"], "did you mean vsync pull?"],
+    [["help", "backup", "lst"], "did you mean vsync backup list?"],
     [["zzzzzz"], "vsync --help"],
-    [["push"], "vsync --help"],
-    [["push", "demo", "prod"], "vsync --help"],
-    [["push", "demo", "--meta", "novalue"], "vsync --help"],
-    [["init", "demo", "--iterations", "6e5"], "vsync --help"],
-    [["runtime-token", "demo", "--format", "xml"], "vsync --help"],
-    [["init", "demo", "--keep", "--edit"], "vsync --help"],
+    [["push"], "vsync push --help"],
+    [["push", "demo", "prod"], "vsync push --help"],
+    [["push", "demo", "--meta", "novalue"], "vsync push --help"],
+    [["init", "demo", "--iterations", "6e5"], "vsync init --help"],
+    [["runtime-token", "demo", "--format", "xml"], "vsync runtime-token --help"],
+    [["init", "demo", "--keep", "--edit"], "vsync init --help"],
   ])("%j: %s", async (args, hint) => {
     const plain = await vsync(args, { status: 1 });
     expect(plain.stdout).toBe("");
@@ -174,6 +194,28 @@ describe("a mistake on the command line", () => {
       error: { code: "USAGE", message: expect.any(String), hint: expect.stringContaining(hint) },
     });
     expect(json.stderr).toBe("");
+  });
+});
+
+describe("a flag that would carry a secret", () => {
+  test.each([
+    [["init", "demo", "--secret-key", "hunter2"], "--secret-key-file <path>"],
+    [["init", "demo", "--secret-key=hunter2"], "--secret-key-file <path>"],
+    [["init", "demo", "--secret-access-key", "hunter2"], "--secret-key-file <path>"],
+    [["share", "import", "x.share", "--passphrase=hunter2"], "--passphrase-file <path>"],
+    [["pull", "demo", "--old-passphrase", "hunter2"], "--old-passphrase-file <path>"],
+  ])("%j: there is none, and what takes its place is %s", async (args, flag) => {
+    const { stdout, stderr } = await vsync(args, { status: 1 });
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/there is no --[a-z-]+: a secret on the command line/);
+    expect(stderr).toContain(flag);
+    expect(stderr).not.toContain("hunter2");
+  });
+
+  test("is not repeated where no flag is like it", async () => {
+    const { stderr } = await vsync(["push", "demo", "--key=hunter2"], { status: 1 });
+    expect(stderr).toContain("unknown option '--key'");
+    expect(stderr).not.toContain("hunter2");
   });
 });
 
@@ -193,6 +235,19 @@ test.each([
     error: { code: "INPUT", message: expect.any(String), hint: expect.stringContaining("--repo") },
   });
   expect(stderr).toBe("");
+});
+
+test("a mistyped environment is answered with the nearest, and with all there are", async () => {
+  const place = makeWorkplace();
+  await vsync(["init", "demo", ...initFlags(place)], {}, place);
+  const { stderr } = await vsync(["push", "dmeo"], { status: EXIT_CODES.NOT_CONFIGURED.status }, place);
+  expect(stderr).toContain("(did you mean demo?)");
+  expect(stderr).toContain("there are: demo");
+});
+
+test("an action that no audit row can have is refused with those there are", async () => {
+  const { stderr } = await vsync(["audit", "demo", "--action", "pushed"], { status: 1 });
+  expect(stderr).toContain("push, pull, import, export, restore, rotate, runtime-token, sync, take-over");
 });
 
 test("the version flag of pull is pull's own", async () => {

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { completion } from "../src/commands/completion.ts";
+import { completion, describeCompletion } from "../src/commands/completion.ts";
 import { docs } from "../src/commands/docs.ts";
 import { init } from "../src/commands/init.ts";
 import { complete } from "../src/completion.ts";
@@ -62,6 +62,14 @@ test("bash completes with the script as it is printed", async () => {
   const ask = `${script}\nCOMP_WORDS=(vsync share imp); COMP_CWORD=2; _vsync; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: place.home };
   expect(execFileSync("bash", ["-c", ask], { env, encoding: "utf8" })).toBe("import\n");
+});
+
+test("evaluating the script says nothing; how to install it is for somebody who looks at it", async () => {
+  const run = (shell: string) =>
+    spawnSync(process.execPath, [main, "completion", shell], { encoding: "utf8" });
+  expect(run("bash").stderr).toBe("");
+  const { advice } = describeCompletion(await completion({ shell: "bash" }));
+  expect(advice?.join()).toContain('eval "$(vsync completion bash)"');
 });
 
 test.each(["zsh", "fish", "pwsh"] as const)("%s reads its script, where there is one", async (shell) => {

@@ -169,8 +169,11 @@ test("secrets in git's index fail, and so do ignore rules that are gone", async 
   });
   writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
   execFileSync("git", ["add", "infra"], { cwd: place.root, env: bareEnvironment() });
-  const { level, says } = of(await examine(place), "demo: ignore rules") ?? {};
+  const { level, says, fix = "" } = of(await examine(place), "demo: ignore rules") ?? {};
   expect([level, says]).toEqual(["fail", "git tracks infra/vault/demo/.env.demo"]);
+  // The command works from anywhere.
+  execFileSync("sh", ["-c", fix.split("   ")[0] as string], { cwd: "/", env: bareEnvironment() });
+  expect(of(await examine(place), "demo: ignore rules")?.fix).toBe("vsync init demo --keep");
 });
 
 test.each([

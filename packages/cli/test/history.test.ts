@@ -6,7 +6,7 @@ import { openStore } from "@vsync/store";
 import { encodeFolderHeader } from "@vsync/store/folder-object";
 import { expect, test } from "vitest";
 import { audit, describeAudit } from "../src/commands/audit.ts";
-import { backupList, backupRestore } from "../src/commands/backup.ts";
+import { backupDiff, backupList, backupRestore, describeBackupDiff } from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
@@ -156,6 +156,35 @@ test("what a pull replaced is listed and comes back, and so does what that repla
     updated: false,
   });
   expect(await push(place.context(), { env })).toMatchObject({ published: true, generation: 2 });
+});
+
+test("a backup can be looked into before it is brought back: names, and values only with --reveal", async () => {
+  const place = await publishValues("one");
+  await expect(backupDiff(place.context(), { env })).rejects.toMatchObject({ code: "INPUT" });
+  await setValue(place, "precious edit");
+  await setValue(place, "x", "MORE");
+  await pull(place.context(), { env, backup: true });
+  const names = await backupDiff(place.context(), { env });
+  expect(names).toMatchObject({
+    backup: expect.stringMatching(/^20\d{6}-\d{6}$/),
+    scalars: { added: ["MORE"], changed: ["VALUE"], removed: [] },
+    files: { changed: [".env.demo"] },
+    patches: null,
+  });
+  expect(JSON.stringify([names, describeBackupDiff(names)])).not.toContain("precious");
+  expect(describeBackupDiff(names).notes?.[0]).toContain(`vsync backup restore demo ${names.backup}`);
+  const { backup } = names;
+  const { out } = describeBackupDiff(await backupDiff(place.context(), { env, backup, reveal: true }));
+  expect(out).toContain("-VALUE=one\n");
+  expect(out).toContain("+VALUE=precious edit\n");
+  expect(await value(place)).toBe("one");
+  await backupRestore(place.context(), { env });
+  expect(describeBackupDiff(await backupDiff(place.context(), { env, backup })).notes).toEqual([
+    `the vault folder of demo equals backup ${backup}`,
+  ]);
+  await expect(backupDiff(place.context(), { env, backup: `${backup}0` })).rejects.toMatchObject({
+    message: expect.stringContaining(`did you mean ${backup}?`),
+  });
 });
 
 test("the oldest of ten backups survives being restored when the swap of the folder fails", async () => {

@@ -17,7 +17,7 @@ import { openStore, type StoredObject } from "@vsync/store";
 import { describe, expect, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
 import { CliError } from "../src/cli-error.ts";
-import { type InitInput, init } from "../src/commands/init.ts";
+import { describeInit, type InitInput, init } from "../src/commands/init.ts";
 import { push } from "../src/commands/push.ts";
 import { type EnvConfig, loadEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
@@ -94,6 +94,7 @@ describe("a new environment", () => {
       "/infra/vault/",
       "/.env",
       "/.env.demo",
+      "*.share",
       "",
     ]);
     writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
@@ -183,6 +184,36 @@ describe("refuses, and changes nothing:", () => {
     expect(await keyOf(place)).toBeNull();
   });
 
+  test.each([
+    [{ endpoint: "s3.example.com" }, "--endpoint https://s3.example.com"],
+    [{ endpoint: "file://buckets" }, '--endpoint "file://$HOME/buckets"'],
+    [{ endpoint: "nonsense" }, "--endpoint https://s3."],
+    [{ prefix: "a//b" }, "--prefix team/shop"],
+    [{ bucket: "" }, "--bucket <name>"],
+    [{ endpoint: "https://s3.example", accessKey: "id", bucket: "a" }, "3 to 63"],
+  ])("%j: the hint says what to type instead", async (input, hint) => {
+    const env = { AWS_SECRET_ACCESS_KEY: "x" };
+    await expect(setUp(makeWorkplace(), input, { env })).rejects.toMatchObject({
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  test("a mistyped profile is answered with the nearest", async () => {
+    const place = makeWorkplace();
+    const profile = {
+      version: 1,
+      ...place.bucket,
+      region: "",
+      accessKeyId: "",
+      secretAccessKey: "",
+    } as const;
+    for (const name of ["work", "home"]) saveProfile(place.context().host, name, profile);
+    await expect(again(place, { profile: "wrok" })).rejects.toMatchObject({
+      message: 'there is no profile "wrok" (did you mean work?)',
+      hint: expect.stringContaining("home, work"),
+    });
+  });
+
   test("an error never repeats credentials that were put into an endpoint", async () => {
     const failure: Error = await setUp(makeWorkplace(), { endpoint: "https://me:s3cr3t@s3.example" }).catch(
       (error) => error,
@@ -228,9 +259,9 @@ describe(".gitignore", () => {
 
   test("is left alone where everything is ignored already", async () => {
     const place = makeWorkplace();
-    writeFileSync(join(place.root, ".gitignore"), "infra/\n.env*\n");
+    writeFileSync(join(place.root, ".gitignore"), "infra/\n.env*\n*.share\n");
     await setUp(place);
-    expect(read(place, ".gitignore")).toBe("infra/\n.env*\n");
+    expect(read(place, ".gitignore")).toBe("infra/\n.env*\n*.share\n");
   });
 
   test("is not written through a link", async () => {
@@ -280,6 +311,13 @@ describe("a root .env.demo", () => {
     expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=canary\n");
     expect(statSync(join(place.root, "infra/vault/demo/.env.demo")).mode & 0o777).toBe(0o600);
     expect(existsSync(join(place.root, ".env.demo"))).toBe(false);
+  });
+
+  test("is what the next step starts from", async () => {
+    const { result } = await setUp(withEnvFile(), { takeEnvFile: true });
+    expect(describeInit(result).notes?.at(-1)).toMatch(/^next: vsync push demo /);
+    const { result: without } = await setUp(makeWorkplace());
+    expect(describeInit(without).notes?.at(-1)).toMatch(/^next: put secrets into infra\/vault\/demo/);
   });
 
   test("stays where it is without the request", async () => {

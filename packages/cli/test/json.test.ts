@@ -64,6 +64,12 @@ const SUCCESSES: readonly (readonly [schema: string, line: string, options?: Typ
   ["audit", "vsync audit prod --limit 2"],
   ["audit", "vsync audit prod --verify --csv"],
   ["backup-list", "vsync backup list prod"],
+  ["backup-diff", "vsync backup diff prod"],
+  [
+    "backup-diff",
+    "sed -i /DATABASE_URL/d infra/vault/prod/.env.prod; vsync backup diff prod --reveal",
+    { secret: true },
+  ],
   ["backup-restore", "vsync backup restore prod --dry-run"],
   ["backup-restore", "vsync backup restore prod"],
   ["runtime-token", "vsync runtime-token prod"],

@@ -212,7 +212,7 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
     ]) {
       const { message, hint } = await failure(desk, args);
       expect(message).toMatch(/^the Secret Service is locked and was not unlocked/);
-      expect(hint).toMatch(/^unlock it .*VSYNC_PASSPHRASE_FILE.*VSYNC_KEYSTORE=file:/);
+      expect(hint).toMatch(/^unlock it .*VSYNC_KEYSTORE=file:.*VSYNC_PASSPHRASE_FILE/);
     }
     expect(existsSync(join(desk.root, "p"))).toBe(false);
   });
@@ -244,6 +244,16 @@ describe.skipIf(missing.length > 0)("without a Secret Service", () => {
     for (const way of ["VSYNC_PASSPHRASE_FILE", "VSYNC_PASSPHRASE", "VSYNC_KEYSTORE=file:"])
       expect(hint).toContain(way);
     expect([readdirSync(desk.root), readdirSync(desk.home)]).toEqual([[".git"], []]);
+  });
+
+  test("the hint's command works as it stands, for a new environment", async () => {
+    const desk = sitDown("unix:path=/nowhere");
+    const { hint } = await failure(desk, initFlags(desk));
+    const command = /export VSYNC_KEYSTORE=\S+/.exec(hint)?.[0];
+    const ask = `${command} && printf %s "$VSYNC_KEYSTORE"`;
+    const setting = execFileSync("sh", ["-c", ask], { env: { HOME: desk.home }, encoding: "utf8" });
+    await desk.vsync(initFlags(desk).slice(0, 6), { env: { VSYNC_KEYSTORE: setting } });
+    expect(readdirSync(join(desk.home, ".vsync-keys"))).toEqual(["acme_shop%2Fdemo"]);
   });
 
   test("no bus at all is the same error, and the kernel's keyring is not taken instead", async () => {

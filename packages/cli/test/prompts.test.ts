@@ -12,6 +12,7 @@ import { makeWorkplace, type Workplace } from "./workplace.ts";
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const ENTER = "\r";
 const CTRL_C = "\u0003";
+const CTRL_U = "\u0015";
 
 interface Session {
   /** Waits until the screen shows `text` after what was waited for before. */
@@ -106,13 +107,15 @@ describe("init", () => {
     writeFileSync(join(place.root, ".env.demo"), "A=1\n");
     const session = onTerminal(place, ["init", "demo"]);
     await session.shows("Endpoint");
-    session.type(`${place.bucket.endpoint}${ENTER}`);
+    session.type(`s3.example.com${ENTER}`);
+    await session.shows("--endpoint https://s3.example.com");
+    session.type(`${CTRL_U}${place.bucket.endpoint}${ENTER}`);
     await session.shows("Bucket");
     session.type(`bucket${ENTER}`);
     await session.shows("Move .env.demo into the vault folder?");
     session.type("y");
     await session.shows("[1/3] reaching");
-    await session.shows("next: put secrets into infra/vault/demo");
+    await session.shows("next: vsync push demo");
     expect(await session.exit).toBe(0);
     expect(readdirSync(join(place.root, "infra/vault/demo"))).toEqual([".env.demo"]);
   });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
@@ -54,6 +55,23 @@ const importTo = (
     file,
     ...input,
   });
+
+test("a share file that git would take along is warned of, and the command in the warning ends it", async () => {
+  const place = await setUp();
+  const warned = async (out?: string): Promise<string> => {
+    const context = place.context();
+    await shareExport(context, { env, ...(out !== undefined && { out }) });
+    return context.said().err;
+  };
+  expect(await warned()).toBe(""); // init's own rule covers it
+  expect(await warned("../beside.share")).toBe("");
+  const warning = await warned("for bob.txt");
+  expect(warning).toContain("git does not ignore");
+  const command = /or: (echo .*)$/m.exec(warning)?.[1] as string;
+  execFileSync("sh", ["-c", command], { cwd: "/" });
+  rmSync(join(place.root, "for bob.txt"));
+  expect(await warned("for bob.txt")).toBe("");
+});
 
 test("a share makes a second machine a teammate's, and importing it again changes nothing", async () => {
   const [alice, bob] = [await setUp(), makeWorkplace()];

@@ -50,6 +50,17 @@ const stateOf = (place: Workplace) => envStateFolder(place.context().host, "acme
 const broken = async (place: Workplace, input: StatusInput = {}) =>
   (await look(place, input)).findings.filter(({ level }) => level === "broken").map(({ problem }) => problem);
 
+test("leads from a new environment to its first version", async () => {
+  const place = makeWorkplace();
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
+  expect((await only(place)).next).toBe("vsync status --remote");
+  expect((await only(place, { remote: true })).next).toBe("vsync set demo <NAME>");
+  await setValue(place, "one");
+  expect((await only(place, { remote: true })).next).toBe("vsync push demo");
+  await push(place.context(), { env });
+  expect((await only(place, { remote: true })).next).toBeNull();
+});
+
 test("tells in step from behind, and by whom", async () => {
   const alice = await setUp();
   expect(await look(alice, { remote: true })).toMatchObject({

@@ -31,9 +31,9 @@ const MAX_LISTING_BYTES = 16 * 1024 * 1024;
 
 export function openS3Store(endpoint: URL, location: StoreLocation, options: StoreOptions): ObjectStore {
   const { bucket, region } = location;
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucket))
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/.test(bucket))
     throw new StoreError("REJECTED", `${JSON.stringify(bucket)} is not the name of a bucket`, {
-      hint: "use the bucket's name alone, without s3:// and without a path",
+      hint: "a bucket's name is 3 to 63 of a-z, 0-9, . and -, without s3:// and without a path",
     });
   const where = `${endpoint.href.replace(/\/+$/, "")}, bucket ${bucket}`;
   const env = options.env ?? process.env;

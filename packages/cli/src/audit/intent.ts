@@ -4,6 +4,7 @@ import { toHex } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { Environment } from "../vault/environment.ts";
 import type { AuditIntent } from "../vault/pending.ts";
+import type { AuditAction } from "./actions.ts";
 
 /** What audited commands take from the command line. */
 export interface AuditInput {
@@ -15,7 +16,7 @@ export interface AuditInput {
 /** The row that a command owes, or null when none is wanted. */
 export function auditIntent(
   { config, local }: Environment,
-  action: string,
+  action: AuditAction,
   { audit, note, meta }: AuditInput,
 ): AuditIntent | null {
   const taken = Object.keys(meta ?? {}).find((key) => OWN_META.has(key));

@@ -1,16 +1,22 @@
-// `vsync backup list|restore <env>`: what pulls have replaced on this machine.
+// `vsync backup list|diff|restore <env>`: what pulls have replaced on this machine.
 
 import { statSync } from "node:fs";
+import type { VaultFiles, VaultKeys } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
-import { formatSize, formatTable } from "../terminal.ts";
+import { didYouMean } from "../nearest.ts";
+import { formatSize, formatTable, visible } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
+import { type Differences, findDifferences, formatDifferences } from "../vault/differences.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
+import { withModes } from "../vault/file-modes.ts";
 import { replaceFolder } from "../vault/folder-swap.ts";
 import { backupPath, listBackups, loadBackup, pruneBackups, saveBackup } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
+import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import { locate } from "../vault/located.ts";
-import { listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
+import type { StatePaths } from "../vault/state-paths.ts";
+import { type Listing, listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
 export interface BackupListResult {
   readonly env: string;
@@ -18,10 +24,21 @@ export interface BackupListResult {
   readonly backups: readonly { readonly backup: string; readonly size: number; readonly path: string }[];
 }
 
-export interface BackupRestoreInput {
+export interface BackupInput {
   readonly env: string;
   /** The newest otherwise. */
   readonly backup?: string;
+}
+
+export interface BackupDiffInput extends BackupInput {
+  /** Values and lines too. */
+  readonly reveal?: boolean;
+}
+
+/** What bringing the backup back would do to the vault folder. */
+export interface BackupDiffResult extends Differences {
+  readonly env: string;
+  readonly backup: string;
 }
 
 /** The changes are what the restore did to the vault folder. */
@@ -51,14 +68,37 @@ export function describeBackupList({ env, backups }: BackupListResult): Said {
   const rows = backups.map(({ backup, size }) => [backup, formatSize(size)]);
   return {
     out: formatTable(["backup", "size"], rows),
-    notes: [`to bring one back: vsync backup restore ${env} <backup>`],
+    notes: [
+      `what one would bring back: vsync backup diff ${env} <backup>; to do it: vsync backup restore ${env} <backup>`,
+    ],
   };
 }
 
-export async function backupRestore(
-  context: Context,
-  input: BackupRestoreInput,
-): Promise<BackupRestoreResult> {
+/** What the vault folder would become: from it to the backup. */
+export async function backupDiff(context: Context, input: BackupDiffInput): Promise<BackupDiffResult> {
+  const { env, reveal = false } = input;
+  const located = await locateVault(context, env);
+  const { backup, files } = await withVaultKeys(context, located, (keys) =>
+    openNamed(located.paths, keys, input),
+  );
+  const before = readFolder(context.host.platform, located.vaultFolder, files);
+  const labels = { from: "vault folder", to: `backup ${backup}` };
+  return { env, backup, ...(await findDifferences(env, before.files, files, reveal ? labels : null)) };
+}
+
+export function describeBackupDiff({ env, backup, ...differences }: BackupDiffResult): Said {
+  const out = formatDifferences(differences);
+  if (out === null) return { notes: [`the vault folder of ${env} equals backup ${backup}`] };
+  const values = differences.patches === null ? "; values: --reveal" : "";
+  return {
+    out,
+    notes: [
+      `(vault folder -> backup ${backup}${values}; to bring it back: vsync backup restore ${env} ${backup})`,
+    ],
+  };
+}
+
+export async function backupRestore(context: Context, input: BackupInput): Promise<BackupRestoreResult> {
   return await withEnvironment(context, input.env, (environment) =>
     restoreBackup(environment, input, context.flags.dryRun),
   );
@@ -76,33 +116,23 @@ export function describeBackupRestore(result: BackupRestoreResult): Said {
 
 async function restoreBackup(
   { remote, local, vaultFolder }: Environment,
-  input: BackupRestoreInput,
+  input: BackupInput,
   dryRun: boolean,
 ): Promise<BackupRestoreResult> {
   const { env } = input;
   const { paths } = local;
-  const backup = input.backup ?? listBackups(paths).at(-1);
-  if (backup === undefined || !listBackups(paths).includes(backup)) {
-    const message =
-      backup === undefined ? `there is no backup of ${env}` : `there is no backup ${backup} of ${env}`;
-    throw new CliError("INPUT", message, `vsync backup list ${env}`);
-  }
-  const files = await loadBackup(paths, remote.keys, backup);
-  if (files === null) {
-    const message = `backup ${backup} does not open with the passphrase in force: it is damaged, or older than a rotation`;
-    throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${backupPath(paths, backup)}`);
-  }
-  const listing = listVault(vaultFolder);
-  const vault = listing === null ? null : readVault(listing);
-  const changes = compareVaults(vault?.files ?? new Map(), files);
+  const { backup, files } = await openNamed(paths, remote.keys, input);
+  const before = readFolder(local.platform, vaultFolder, files);
+  const changes = compareVaults(before.files, files);
   const result = { env, backup, ...changes };
   if (countChanges(changes) === 0 || dryRun) return { ...result, updated: false, kept: null };
-  const synced = syncedHere(loadLedger(paths), listing, vaultFolder);
+  const synced = syncedHere(loadLedger(paths), before.listing, vaultFolder);
   if (synced === null) throw neverSynced(env);
-  const kept = vault === null ? null : await saveBackup(paths, remote.keys, vault.files, local.now());
+  const isThere = before.listing !== null;
+  const kept = isThere ? await saveBackup(paths, remote.keys, before.files, local.now()) : null;
   replaceFolder(paths, {
     folder: vaultFolder,
-    before: vault?.listing ?? null,
+    before: before.listing,
     files,
     becomes: { of: synced },
     audit: null,
@@ -110,6 +140,40 @@ async function restoreBackup(
   });
   pruneBackups(paths);
   return { ...result, updated: true, kept };
+}
+
+/** The backup that was named, or the newest. */
+async function openNamed(
+  paths: StatePaths,
+  keys: VaultKeys,
+  { env, backup: named }: BackupInput,
+): Promise<{ backup: string; files: VaultFiles }> {
+  const known = listBackups(paths);
+  const backup = named ?? known.at(-1);
+  if (backup === undefined || !known.includes(backup)) {
+    if (backup === undefined || known.length === 0) {
+      const message = `there is no backup of ${env}: no pull has replaced anything with --backup yet`;
+      throw new CliError("INPUT", message, `vsync pull ${env} --backup   makes one of the edits it replaces`);
+    }
+    const message = `there is no backup "${visible(backup)}" of ${env}${didYouMean(backup, known)}`;
+    throw new CliError("INPUT", message, `vsync backup list ${env}`);
+  }
+  const files = await loadBackup(paths, keys, backup);
+  if (files !== null) return { backup, files };
+  const message = `backup ${backup} does not open with the passphrase in force: it is damaged, or older than a rotation`;
+  throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${backupPath(paths, backup)}`);
+}
+
+/** No folder at all counts as an empty one. `known`: what it is compared with. */
+function readFolder(
+  platform: NodeJS.Platform,
+  folder: string,
+  known: VaultFiles,
+): { listing: Listing | null; files: VaultFiles } {
+  const listing = listVault(folder);
+  if (listing === null) return { listing, files: new Map() };
+  const vault = readVault(listing);
+  return { listing: vault.listing, files: withModes(platform, vault.files, known) };
 }
 
 // A backup is what a pull replaced, and a pull leaves a ledger behind.

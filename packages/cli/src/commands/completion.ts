@@ -14,7 +14,7 @@ export async function completion({ shell }: { readonly shell: Shell }): Promise<
 }
 
 export function describeCompletion({ shell, script }: CompletionResult): Said {
-  return { out: script, notes: [INSTALL[shell]] };
+  return { out: script, advice: [INSTALL[shell]] };
 }
 
 const INSTALL: Readonly<Record<Shell, string>> = {

@@ -4,9 +4,8 @@ import type { VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
-import { visible } from "../terminal.ts";
-import { type Changes, countChanges } from "../vault/changes.ts";
-import { type Differences, findDifferences } from "../vault/differences.ts";
+import { type Differences, findDifferences, formatDifferences } from "../vault/differences.ts";
+import { withModes } from "../vault/file-modes.ts";
 import { loadKeptBase } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
@@ -45,7 +44,7 @@ export async function diff(context: Context, input: DiffInput): Promise<DiffResu
   const located = await locateVault(context, env);
   const before =
     remote || version !== undefined ? await fromBucket(context, input) : await lastSynced(context, located);
-  const after = readFolder(located);
+  const after = withModes(context.host.platform, readFolder(located), before.files);
   const labels = { from: before.version ?? "nothing", to: "vault folder" };
   return {
     env,
@@ -54,23 +53,12 @@ export async function diff(context: Context, input: DiffInput): Promise<DiffResu
   };
 }
 
-export function describeDiff({ env, version, scalars, files, patches }: DiffResult): Said {
+export function describeDiff({ env, version, ...differences }: DiffResult): Said {
   const against = version === null ? "nothing was synced yet" : `version ${version}`;
-  if (countChanges(files) === 0) return { notes: [`the vault folder of ${env} equals ${against}`] };
-  if (patches !== null) return { out: patches.map(({ text }) => text).join("\n\n") };
-  return {
-    out: [...lines(scalars), ...lines(files)].join("\n"),
-    notes: [`(${against} -> vault folder; values: --reveal)`],
-  };
-}
-
-function lines({ added, changed, removed }: Changes): string[] {
-  const marked = [
-    ...added.map((name) => [name, "+"] as const),
-    ...changed.map((name) => [name, "~"] as const),
-    ...removed.map((name) => [name, "-"] as const),
-  ];
-  return marked.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, mark]) => `${mark} ${visible(name)}`);
+  const out = formatDifferences(differences);
+  if (out === null) return { notes: [`the vault folder of ${env} equals ${against}`] };
+  const notes = differences.patches === null ? [`(${against} -> vault folder; values: --reveal)`] : [];
+  return { out, notes };
 }
 
 function readFolder({ vaultFolder, env }: Located): VaultFiles {

@@ -3,6 +3,7 @@
 import { installation } from "#installation";
 import { CliError } from "../cli-error.ts";
 import type { Said } from "../context.ts";
+import { didYouMean } from "../nearest.ts";
 import { formatTable, visible } from "../terminal.ts";
 
 export interface DocsResult {
@@ -28,11 +29,11 @@ export async function docs({ topic }: { readonly topic?: string }): Promise<Docs
   if (text !== undefined) return { topic, text: text.trimEnd() };
   throw new CliError(
     "USAGE",
-    `there is no topic "${visible(topic)}"`,
+    `there is no topic "${visible(topic)}"${didYouMean(topic, [...documents.keys()])}`,
     `vsync docs   lists them: ${[...documents.keys()].join(", ")}`,
   );
 }
 
 export function describeDocs({ topic, text }: DocsResult): Said {
-  return { out: text, notes: topic === null ? ["to read one: vsync docs <topic>"] : [] };
+  return { out: text, advice: topic === null ? ["to read one: vsync docs <topic>"] : [] };
 }

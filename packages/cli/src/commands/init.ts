@@ -132,12 +132,14 @@ export function describeInit(result: InitResult): Said {
     );
   }
   if (result.singleWriter) notes.push("single writer: only one person at a time may push");
-  notes.push(
-    did === "take-over"
-      ? "old tokens and shares are dead; hand out new ones"
-      : `next: put secrets into ${vaultFolder}, then: vsync push ${env}`,
-  );
-  return { notes };
+  return { notes: [...notes, nextStep(result)] };
+}
+
+function nextStep({ did, env, vaultFolder, tookEnvFile }: InitResult): string {
+  if (did === "take-over") return "old tokens and shares are dead; hand out new ones";
+  if (did === "keep" || did === "edit") return "next: vsync status --remote";
+  if (tookEnvFile === null) return `next: put secrets into ${vaultFolder}, then: vsync push ${env}`;
+  return `next: vsync push ${env}   (where something reads .env: vsync use ${env} makes it a link)`;
 }
 
 const DONE: Readonly<Record<Approach | "take-over", string>> = {

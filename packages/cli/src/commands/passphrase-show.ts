@@ -6,6 +6,7 @@ import { CliError } from "../cli-error.ts";
 import { replacedAccount } from "../config/paths.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import type { Context, Said } from "../context.ts";
+import { warnIfCommittable } from "../identity/committable.ts";
 import { openKeystore } from "../keys/keystore.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { locateVault } from "../vault/local-vault.ts";
@@ -27,7 +28,7 @@ export async function passphraseShow(
   { env, out, replaced = false }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
-  const repo = locate(context, env).repository.name;
+  const { root, name: repo } = locate(context, env).repository;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
       "INPUT",
@@ -44,7 +45,11 @@ export async function passphraseShow(
     if (await terminal.confirm(asked)) return { passphrase: text };
     throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
   }
-  if (!flags.dryRun) writeNew(resolve(host.cwd, out), text);
+  const path = resolve(host.cwd, out);
+  if (!flags.dryRun) {
+    writeNew(path, text);
+    warnIfCommittable(context, root, path);
+  }
   return { out, dryRun: flags.dryRun };
 }
 

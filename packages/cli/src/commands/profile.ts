@@ -3,7 +3,15 @@
 import { CliError, toCliError } from "../cli-error.ts";
 import { loadEnvConfig } from "../config/env-config.ts";
 import { knownRepositories } from "../config/known-repositories.ts";
-import { listProfiles, loadProfile, type Profile, removeProfile, saveProfile } from "../config/profiles.ts";
+import {
+  listProfiles,
+  loadProfile,
+  noProfile,
+  type Profile,
+  removeProfile,
+  requireProfile,
+  saveProfile,
+} from "../config/profiles.ts";
 import type { Context, Said } from "../context.ts";
 import type { Host } from "../host.ts";
 import { chooseBucket, isPlainHttp, type LocationFlags } from "../setup/location.ts";
@@ -179,16 +187,9 @@ function showProfile(
   users: ReadonlyMap<string, readonly string[]>,
   reveal: boolean,
 ): ShownProfile {
-  const profile = loadProfile(host, name);
-  if (profile === null) throw noProfile(host, name);
+  const profile = requireProfile(host, name);
   const { version: _version, secretAccessKey, ...fields } = profile;
   return { name, ...fields, secretAccessKey: reveal ? secretAccessKey : null, usedBy: users.get(name) ?? [] };
-}
-
-function noProfile(host: Host, name: string): CliError {
-  const known = listProfiles(host).join(", ") || "none yet";
-  const message = `there is no profile "${visible(name)}" (there are: ${known})`;
-  return new CliError("INPUT", message, "vsync profile list");
 }
 
 /** By profile: the environments that were set up from it. A config that cannot be read says nothing. */

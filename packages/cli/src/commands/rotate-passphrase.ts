@@ -15,6 +15,7 @@ import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
+import { warnIfCommittable } from "../identity/committable.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
@@ -173,7 +174,11 @@ async function rotate(
   const keys = await deriveKeys(next, salt, iterations);
   try {
     const grace = untilMs === null ? undefined : await graceOf(remote, current, untilMs);
-    if (input.out !== undefined) writeOut(resolve(context.host.cwd, input.out), next);
+    if (input.out !== undefined) {
+      const path = resolve(context.host.cwd, input.out);
+      writeOut(path, next);
+      warnIfCommittable(context, located.repository.root, path);
+    }
     const writeAuditRow = auditRowWriter(
       context,
       { ...remote, keys, former: remote.keys },

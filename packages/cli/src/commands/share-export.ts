@@ -7,6 +7,7 @@ import type { EnvConfig } from "../config/env-config.ts";
 import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
 import { writeShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
+import { warnIfCommittable } from "../identity/committable.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { loadLedger } from "../vault/ledger.ts";
@@ -48,6 +49,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
       host.random(size),
     );
     if (!flags.dryRun) {
+      warnIfCommittable(context, located.repository.root, file);
       writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };

@@ -184,7 +184,7 @@ function findHere(
 
 function aboutKeystore({ host }: Context, { fromVariables, description }: KeyAccess): Finding[] {
   if (fromVariables || !host.env.VSYNC_KEYSTORE) return [];
-  const problem = `passphrases lie in the clear in ${description}: every program of this user, every backup and who takes the disk can read them`;
+  const problem = `passphrases lie in the clear in ${description}: your programs, backups and whoever takes the disk can read them`;
   return [{ level: "note", about: null, problem, fix: "where there is a keychain: unset VSYNC_KEYSTORE" }];
 }
 

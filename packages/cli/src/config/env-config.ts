@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
+import { didYouMean } from "../nearest.ts";
 import { envConfigPath, repositoryConfigFolder } from "./paths.ts";
 import { ensurePrivateDir, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -52,10 +53,12 @@ export function loadEnvConfig(host: Host, repo: string, env: string): EnvConfig 
 export function requireEnvConfig(host: Host, repo: string, env: string): EnvConfig {
   const config = loadEnvConfig(host, repo, env);
   if (config !== null) return config;
+  const known = configuredEnvs(host, repo);
+  const there = known.length === 0 ? "" : `; there are: ${known.join(", ")}`;
   throw new CliError(
     "NOT_CONFIGURED",
-    `${repo} has no environment "${env}" on this machine`,
-    `vsync init ${env}   (or, with a teammate's share: vsync share import <file>)`,
+    `${repo} has no environment "${env}" on this machine${didYouMean(env, known)}`,
+    `vsync init ${env}   (or, with a teammate's share: vsync share import <file>${there})`,
   );
 }
 

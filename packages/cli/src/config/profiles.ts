@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
+import { didYouMean } from "../nearest.ts";
 import { visible } from "../terminal.ts";
 import { isAwsProfile } from "./env-config.ts";
 import { profilesFolder } from "./paths.ts";
@@ -45,6 +46,20 @@ export function loadProfile(host: Host, name: string): Profile | null {
     `${path} is not a profile`,
     `remove it and add it again: vsync profile add ${name}`,
   );
+}
+
+/** As loadProfile, but one that there is not is an error that says which there are. */
+export function requireProfile(host: Host, name: string): Profile {
+  const profile = loadProfile(host, name);
+  if (profile === null) throw noProfile(host, name);
+  return profile;
+}
+
+export function noProfile(host: Host, name: string): CliError {
+  const known = listProfiles(host);
+  const message = `there is no profile "${visible(name)}"${didYouMean(name, known)}`;
+  const there = known.length === 0 ? "" : `there are: ${known.join(", ")}; to make this one: `;
+  return new CliError("INPUT", message, `${there}vsync profile add ${visible(name)}`);
 }
 
 export function saveProfile(host: Host, name: string, profile: Profile): void {

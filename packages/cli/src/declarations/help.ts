@@ -25,6 +25,20 @@ export function declareHelp(program: Command, execute: Execute): void {
         return { result, said: describeCompletion(result) };
       }),
     );
+  program
+    .command("help [command...]")
+    .description("show help for a command, as --help does")
+    .action((words: string[]) => {
+      let command = program;
+      for (const word of words) {
+        const child = command.commands.find((each) => each.name() === word);
+        if (child === undefined) {
+          return command.error(`unknown command '${word}'`, { code: "commander.unknownCommand" });
+        }
+        command = child;
+      }
+      command.help();
+    });
   program.command("__complete [words...]", { hidden: true }).action((words: string[]) =>
     execute(async ({ host }) => {
       const { complete } = await import("../completion.ts");

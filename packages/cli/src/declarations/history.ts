@@ -1,6 +1,7 @@
 // What was published and what was replaced.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { AUDIT_ACTIONS } from "../audit/actions.ts";
 import { audited, type Execute, wholeNumber } from "./declare.ts";
 
 export function declareHistory(program: Command, execute: Execute): void {
@@ -34,7 +35,7 @@ export function declareHistory(program: Command, execute: Execute): void {
     .option("--limit <n>", "show so many (default 50)", wholeNumber)
     .option("--all", "show all")
     .option("--since <time>", "from this date or time on")
-    .option("--action <name>", "only push, pull, rotate, ...")
+    .addOption(new Option("--action <name>", "only what it names").choices(AUDIT_ACTIONS))
     .option("--csv", "as CSV on stdout")
     .option("--verify", "hold the log against itself, the history and what this machine remembers")
     .action((env: string, options) =>
@@ -56,6 +57,21 @@ export function declareBackup(program: Command, execute: Execute): void {
         const { backupList, describeBackupList } = await import("../commands/backup.ts");
         const result = await backupList(context, { env });
         return { result, said: describeBackupList(result) };
+      }),
+    );
+  group
+    .command("diff <env> [backup]")
+    .description("names that restoring one (the newest, unless named) would change in the vault folder")
+    .option("--reveal", "show values: a unified diff of each text file")
+    .action((env: string, backup: string | undefined, options) =>
+      execute(async (context) => {
+        const { backupDiff, describeBackupDiff } = await import("../commands/backup.ts");
+        const result = await backupDiff(context, {
+          env,
+          ...(backup !== undefined && { backup }),
+          ...options,
+        });
+        return { result, said: describeBackupDiff(result) };
       }),
     );
   group

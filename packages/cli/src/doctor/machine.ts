@@ -4,6 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFolder, stateFolder } from "../config/paths.ts";
 import type { Host } from "../host.ts";
+import { shellWord } from "../shell-word.ts";
 import { VERSION } from "../version.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
@@ -81,7 +82,7 @@ export function checkPermissions(host: Host): Check {
   if (open.length === 0) return ok("permissions", "config and state are yours alone");
   const shown =
     open.slice(0, SHOWN).join(", ") + (open.length > SHOWN ? ` and ${open.length - SHOWN} more` : "");
-  const fix = roots.map((root) => `chmod -R go= ${root}`).join(" && ");
+  const fix = roots.map((root) => `chmod -R go= ${shellWord(root)}`).join(" && ");
   return fail("permissions", "LOCAL_IO", `others may read or write, or own: ${shown}`, fix);
 }
 

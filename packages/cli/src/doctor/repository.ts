@@ -4,6 +4,7 @@ import type { EnvConfig } from "../config/env-config.ts";
 import type { Host } from "../host.ts";
 import { gitEmail, gitIgnores, gitTracked, gitVersion } from "../identity/git.ts";
 import type { Repository } from "../identity/repository.ts";
+import { shellWord } from "../shell-word.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
 const SHOWN = 3;
@@ -29,11 +30,14 @@ export function checkIdentity(host: Host, { root, name, hasVsyncFile, origin }: 
 export function checkIgnored(host: Host, { root }: Repository, env: string, { files }: EnvConfig): Check {
   const name = `${env}: ignore rules`;
   const { vaultFolder } = files;
-  const tracked = gitTracked(host, root, [vaultFolder, ".env", `.env.${env}`]);
+  const secret = [vaultFolder, ".env", `.env.${env}`];
+  const tracked = gitTracked(host, root, secret);
   if (tracked === null) return warn(name, "there is no git to ask", "");
   if (tracked.length > 0) {
     const shown = tracked.slice(0, SHOWN).join(", ") + (tracked.length > SHOWN ? ", ..." : "");
-    const fix = `git rm -r --cached ${vaultFolder}, commit, and change these secrets: they stay in the history`;
+    const inIndex = secret.filter((path) => tracked.some((file) => `${file}/`.startsWith(`${path}/`)));
+    const command = `git -C ${shellWord(root)} rm -r --cached ${inIndex.map(shellWord).join(" ")}`;
+    const fix = `${command}   then commit, and change these secrets: they stay in the history`;
     return fail(name, "INPUT", `git tracks ${shown}`, fix);
   }
   const open = [`${vaultFolder}/.env.${env}`, ".env", `.env.${env}`].filter(

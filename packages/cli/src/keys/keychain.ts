@@ -91,10 +91,15 @@ function keychainError(host: Host, description: string, error: unknown): CliErro
   const first = {
     locked: `unlock it (${unlock}) and run the same command again`,
     refused: "allow vsync (node) to use it and run the same command again",
-    absent: host.platform === "linux" ? "start one (gnome-keyring or KWallet, in a D-Bus session)" : "",
+    absent:
+      host.platform === "linux" ? "on a desktop: start gnome-keyring or KWallet, in a D-Bus session" : "",
   }[trouble];
-  const otherwise =
-    "without a keychain: VSYNC_PASSPHRASE_FILE=<path> or VSYNC_PASSPHRASE, or VSYNC_KEYSTORE=file:<folder> for private files";
+  // One that works as it stands, for a new environment too; a given passphrase has to be made first.
+  const setting =
+    host.platform === "win32"
+      ? '$env:VSYNC_KEYSTORE = "file:~/.vsync-keys"'
+      : "export VSYNC_KEYSTORE=file:~/.vsync-keys";
+  const otherwise = `without a keychain: ${setting}   (passphrases are then private files in that folder); in CI: VSYNC_PASSPHRASE_FILE=<path> or VSYNC_PASSPHRASE`;
   return new CliError("LOCAL_IO", `${message}: ${reason}`, [first, otherwise].filter(Boolean).join("; "), {
     cause: error,
   });

@@ -17,11 +17,11 @@ export interface OlderVersionInput {
 /** Null when none was given. USAGE when `version` has not the form of one. */
 export async function readOldPassphrase(
   context: Context,
-  { version, oldPassphraseFile }: OlderVersionInput,
+  { env, version, oldPassphraseFile }: OlderVersionInput & { readonly env: string },
 ): Promise<string | null> {
   if (version !== undefined && version !== PREVIOUS && parseTimestamp(version) === null) {
     const message = `${visible(version)} is no version: they look like 20260131-235959 (or: ${PREVIOUS})`;
-    throw new CliError("USAGE", message, "vsync versions <env>   lists those there are");
+    throw new CliError("USAGE", message, `vsync versions ${env}   lists those there are`);
   }
   if (oldPassphraseFile === undefined) return null;
   if (version === undefined) {

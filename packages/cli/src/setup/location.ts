@@ -3,7 +3,7 @@
 import { locationProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, isAwsProfile } from "../config/env-config.ts";
-import { listProfiles, loadProfile } from "../config/profiles.ts";
+import { requireProfile } from "../config/profiles.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
 import { visible } from "../terminal.ts";
@@ -40,7 +40,7 @@ export async function chooseLocation(
   names: { readonly repo: string; readonly env: string },
   before: Location | null,
 ): Promise<Location> {
-  const profile = flags.profile === undefined ? null : requireProfile(context, flags.profile);
+  const profile = flags.profile === undefined ? null : requireProfile(context.host, flags.profile);
   const basePrefix = flags.prefix ?? profile?.prefix;
   const prefix =
     basePrefix === undefined && before !== null
@@ -99,29 +99,27 @@ interface Credentials {
 
 const NO_CREDENTIALS: Credentials = { accessKeyId: "", secretAccessKey: "" };
 
-function requireProfile(context: Context, name: string): NonNullable<ReturnType<typeof loadProfile>> {
-  const profile = loadProfile(context.host, name);
-  if (profile !== null) return profile;
-  const known = listProfiles(context.host).join(", ") || "none yet";
-  throw new CliError(
-    "INPUT",
-    `there is no profile "${name}" (there are: ${known})`,
-    `vsync profile add ${name}`,
-  );
-}
-
 async function askEndpoint(context: Context): Promise<string> {
   return await answer(
     context,
     "Endpoint (https://..., or file:///folder)",
     "--endpoint <url> or --profile <name>",
+    (endpoint) => {
+      const problem = locationProblem({ endpoint, bucket: "any", prefix: "" });
+      return problem && `the bucket's address ${problem}: ${correction(problem, endpoint)}`;
+    },
   );
 }
 
-async function answer({ terminal }: Context, question: string, flag: string): Promise<string> {
+async function answer(
+  { terminal }: Context,
+  question: string,
+  flag: string,
+  problem: (text: string) => string | null = () => null,
+): Promise<string> {
   if (!terminal.interactive) throw missing(question.replace(/ \(.*/, "").toLowerCase(), flag);
   return await terminal.ask(question, {
-    problem: (text) => (text.trim() === "" ? "an answer is needed" : null),
+    problem: (text) => (text.trim() === "" ? "an answer is needed" : problem(text)),
   });
 }
 
@@ -231,7 +229,18 @@ function checkLocation(location: Pick<Location, "endpoint" | "bucket" | "prefix"
   const emptyPart = location.prefix.startsWith("/") || location.prefix.includes("//");
   const problem = emptyPart ? "has an empty part in its prefix" : locationProblem(location);
   if (problem === null) return;
-  throw new CliError("INPUT", `the bucket's address ${problem}`, "correct --endpoint, --bucket or --prefix");
+  throw new CliError("INPUT", `the bucket's address ${problem}`, correction(problem, location.endpoint));
+}
+
+// What to type instead: where only the start of the endpoint is wrong, with the rest of it.
+function correction(problem: string, endpoint: string): string {
+  if (problem.includes("prefix")) return "parts between single slashes, such as --prefix team/shop";
+  if (!problem.includes("endpoint")) return "--bucket <name>";
+  if (problem.includes("file endpoint"))
+    return '--endpoint "file://$HOME/buckets", or another absolute folder';
+  const [, host] = /^([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?)\/*$/i.exec(endpoint) ?? [];
+  if (host !== undefined) return `--endpoint https://${host}`;
+  return 'for instance --endpoint https://s3.eu-central-1.amazonaws.com, or --endpoint "file://$HOME/buckets"';
 }
 
 function missing(what: string, ways: string): CliError {

@@ -61,10 +61,10 @@ export function makeVaultFolder(root: string, folder: string): Undo {
 }
 
 /**
- * Adds what keeps secrets out of git and is not there yet: the vault folder, and `.env` files in the root. Follows no
- * link: a repository could bring one along.
+ * Adds what keeps secrets out of git and is not there yet: the vault folder, `.env` files in the root, and share files,
+ * which open it. Follows no link: a repository could bring one along.
  */
-export function addIgnoreRules(host: Host, { root }: Repository, folder: string, env: string): Undo {
+export function addIgnoreRules(host: Host, { root, name }: Repository, folder: string, env: string): Undo {
   const path = join(root, ".gitignore");
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
     throw new CliError("INPUT", `${path} is not a regular file`, "put a regular file in its place");
@@ -79,6 +79,7 @@ export function addIgnoreRules(host: Host, { root }: Repository, folder: string,
     },
     { rule: "/.env", covers: ".env" },
     { rule: `/.env.${env}`, covers: `.env.${env}` },
+    { rule: "*.share", covers: `${name}-${env}.share` },
   ].filter(({ rule, covers }) => !lines.has(rule) && gitIgnores(host, root, covers) !== true);
   if (rules.length === 0) return () => undefined;
   const newline = before?.includes("\r\n") ? "\r\n" : "\n";

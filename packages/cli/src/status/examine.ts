@@ -59,7 +59,10 @@ export async function examineEnvironment(
     const looked = await attempt(() => lookAtFolder(subject, config, ledger));
     const synced = looked?.synced ?? null;
     const folder =
-      looked && (await attempt(async () => await judgeFolder(paths, looked.listing, synced, keys)));
+      looked &&
+      (await attempt(
+        async () => await judgeFolder(context.host.platform, paths, looked.listing, synced, keys),
+      ));
     const known = ledger && { env, config, ledger, synced };
     const bucket =
       remote && known ? await attempt(() => ask(context, about, known, paths, keys, findings)) : null;
@@ -74,7 +77,7 @@ export async function examineEnvironment(
       },
       bucket,
       findings,
-      next: nextCommand(env, folder ?? UNREADABLE, bucket),
+      next: nextCommand(env, folder ?? UNREADABLE, bucket, looked?.listing?.files.size === 0),
     };
   });
 }
@@ -83,6 +86,7 @@ const UNREADABLE: FolderState = { state: "unknown", why: "it cannot be read" };
 
 // Of a repository somewhere else whose folder was never synced nobody knows where it is.
 async function judgeFolder(
+  platform: NodeJS.Platform,
   paths: StatePaths,
   listing: Listing | null | undefined,
   synced: Synced | null,
@@ -90,7 +94,7 @@ async function judgeFolder(
 ): Promise<FolderState> {
   return listing === undefined
     ? { state: "never-synced" }
-    : await examineFolder(paths, listing, synced, keys);
+    : await examineFolder(platform, paths, listing, synced, keys);
 }
 
 type Attempt = <T>(action: () => T | Promise<T>) => Promise<T | null>;
@@ -164,11 +168,21 @@ async function unfinished(about: string, paths: StatePaths, attempt: Attempt): P
   }));
 }
 
-function nextCommand(env: string, folder: FolderState, bucket: BucketState | null): string | null {
+function nextCommand(
+  env: string,
+  folder: FolderState,
+  bucket: BucketState | null,
+  isEmpty: boolean,
+): string | null {
   if (bucket?.state === "problem" || bucket?.state === "manifest-gone") return null; // the finding says it
   const changed = folder.state === "changed";
   if (bucket?.state === "behind") return changed ? `vsync diff ${env} --remote` : `vsync pull ${env}`;
-  if (bucket?.state === "empty") return folder.state === "clean" ? null : `vsync push ${env}`;
+  if (bucket?.state === "empty") {
+    if (folder.state === "clean") return null;
+    return isEmpty ? `vsync set ${env} <NAME>` : `vsync push ${env}`;
+  }
   if (changed) return `vsync push ${env}`;
+  // New here, or the first of the team: only the bucket knows which.
+  if (folder.state === "never-synced") return "vsync status --remote";
   return folder.state === "missing" ? `vsync pull ${env}` : null;
 }

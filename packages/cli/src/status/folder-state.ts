@@ -2,6 +2,7 @@
 
 import type { VaultKeys } from "@vsync/envelope";
 import { compareVaults, countChanges, isProvenUnchanged } from "../vault/changes.ts";
+import { withModes } from "../vault/file-modes.ts";
 import { loadKeptBase } from "../vault/kept-bundles.ts";
 import type { Synced } from "../vault/ledger.ts";
 import type { StatePaths } from "../vault/state-paths.ts";
@@ -9,6 +10,7 @@ import { type Listing, readVault } from "../vault/vault-folder.ts";
 import type { FolderState } from "./status-types.ts";
 
 export async function examineFolder(
+  platform: NodeJS.Platform,
   paths: StatePaths,
   listing: Listing | null,
   synced: Synced | null,
@@ -27,6 +29,6 @@ export async function examineFolder(
       why: "files were touched, and what they were like is not kept under this key",
     };
   }
-  const changes = compareVaults(base, readVault(listing).files);
+  const changes = compareVaults(base, withModes(platform, readVault(listing).files, base));
   return countChanges(changes) === 0 ? { state: "clean" } : { state: "changed", changes };
 }

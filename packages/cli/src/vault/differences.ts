@@ -3,7 +3,7 @@
 
 import { fromUtf8, parseEnv, scalarsFile, type VaultFile, type VaultFiles } from "@vsync/envelope";
 import { visible } from "../terminal.ts";
-import { type Changes, compareVaults } from "./changes.ts";
+import { type Changes, compareVaults, countChanges } from "./changes.ts";
 
 export interface Differences {
   /** Names of scalars, sorted. */
@@ -17,6 +17,22 @@ export interface Differences {
 export interface Patch {
   readonly file: string;
   readonly text: string;
+}
+
+/** For people: one line for each name, or with values a patch for each file. Null: there are none. */
+export function formatDifferences({ scalars, files, patches }: Differences): string | null {
+  if (countChanges(files) === 0) return null;
+  if (patches !== null) return patches.map(({ text }) => text).join("\n\n");
+  return [...markedLines(scalars), ...markedLines(files)].join("\n");
+}
+
+function markedLines({ added, changed, removed }: Changes): string[] {
+  const marked = [
+    ...added.map((name) => [name, "+"] as const),
+    ...changed.map((name) => [name, "~"] as const),
+    ...removed.map((name) => [name, "-"] as const),
+  ];
+  return marked.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, mark]) => `${mark} ${visible(name)}`);
 }
 
 /** `from` and `to` name the two states in the patches. */

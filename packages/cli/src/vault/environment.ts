@@ -66,7 +66,12 @@ export async function withEnvironment<T>(
       const singleWriter = config.singleWriter === true;
       const { prefix } = config;
       const remote: Remote = { store, keys, prefix, env, singleWriter, onProgress: terminal.progress };
-      const local: Local = { paths, now: () => host.now(), random: (size) => host.random(size) };
+      const local: Local = {
+        paths,
+        platform: host.platform,
+        now: () => host.now(),
+        random: (size) => host.random(size),
+      };
       const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
       const recovered = await recoverEarlierWork(environment);

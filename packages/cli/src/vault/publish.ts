@@ -24,6 +24,7 @@ import type { StatePaths } from "./state-paths.ts";
 /** This machine's side of it. */
 export interface Local {
   readonly paths: StatePaths;
+  readonly platform: NodeJS.Platform;
   /** Milliseconds since 1970. */
   now(): number;
   random(size: number): Uint8Array<ArrayBuffer>;

@@ -13,6 +13,7 @@ import {
   isProvenUnchanged,
 } from "./changes.ts";
 import type { Environment } from "./environment.ts";
+import { withModes } from "./file-modes.ts";
 import { replaceFolder } from "./folder-swap.ts";
 import { findVersion } from "./history.ts";
 import { keepBase, loadBase, pruneBackups, pruneBases, saveBackup } from "./kept-bundles.ts";
@@ -74,20 +75,24 @@ export async function pullVault(
   terminal.step(3, STEPS, `fetching and decrypting version ${wanted}`);
   const version = await fetchWanted(environment, current, wanted, input.oldPassphrase ?? null);
   const vault = listing === null ? null : readVault(listing);
-  const changes = compareVaults(vault?.files ?? NO_FILES, version.files);
+  const { platform } = local;
+  const changes = compareVaults(withModes(platform, vault?.files ?? NO_FILES, version.files), version.files);
   const result = describe(env, version, changes);
   if (vault !== null && countChanges(changes) === 0) {
     if (!dryRun) adopt(environment, version, vault.listing);
     return { ...result, updated: false };
   }
-  const edits =
-    vault === null ? NO_CHANGES : await findEdits(environment, synced, vault.files, version.files);
-  const isEdited = vault !== null && countChanges(edits) > 0;
+  const base =
+    vault === null || synced === null ? null : await loadBase(local.paths, remote, synced.timestamp);
+  const mine = withModes(platform, vault?.files ?? NO_FILES, base ?? version.files);
+  // What somebody did to the folder since it was synced and the pull would undo.
+  const edits = vault === null ? NO_CHANGES : editsLost(base ?? NO_FILES, mine, version.files);
+  const isEdited = countChanges(edits) > 0;
   if (isEdited && !input.backup && !input.force)
     throw localChanges(env, edits, synced?.timestamp === current.timestamp);
   if (dryRun) return { ...result, updated: false };
   const keep = isEdited && input.backup === true;
-  const backup = keep ? await saveBackup(local.paths, remote.keys, vault.files, local.now()) : null;
+  const backup = keep ? await saveBackup(local.paths, remote.keys, mine, local.now()) : null;
 
   terminal.step(4, STEPS, `replacing ${vaultFolder}: ${countFiles(version.files.size)}`);
   const { timestamp, generation } = version;
@@ -118,17 +123,6 @@ async function fetchWanted(
     return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase, command);
   }
   return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
-}
-
-/** What somebody did to the folder since it was synced and the pull would undo. */
-async function findEdits(
-  { remote, local }: Environment,
-  synced: Synced | null,
-  files: VaultFiles,
-  incoming: VaultFiles,
-): Promise<Changes> {
-  const base = synced === null ? null : await loadBase(local.paths, remote, synced.timestamp);
-  return editsLost(base ?? NO_FILES, files, incoming);
 }
 
 // The folder is equal to the version although the ledger did not know: it was only touched, or the ledger was lost.

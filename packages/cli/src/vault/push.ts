@@ -7,6 +7,7 @@ import { formatSize } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatFiles, isProvenUnchanged } from "./changes.ts";
 import { movedOn, recordCommit, requireCommitted } from "./commit.ts";
 import type { Environment } from "./environment.ts";
+import { withModes } from "./file-modes.ts";
 import { loadBase } from "./kept-bundles.ts";
 import { type Ledger, type Synced, saveLedger, withSynced } from "./ledger.ts";
 import { loadPending } from "./pending.ts";
@@ -71,17 +72,18 @@ export async function pushVault(
   const recorded = recordListing(vault.listing, local.now());
   const { files, bytes } = sizeOf(vault.listing);
   const before = await lastPublished(environment, current, inStep);
-  const changes = compareVaults(before ?? new Map(), vault.files);
+  const packed = withModes(local.platform, vault.files, before);
+  const changes = compareVaults(before ?? new Map(), packed);
   if (current !== null && before !== null && countChanges(changes) === 0) {
     if (!dryRun) noteTouched(environment, ledger, current, recorded);
     return { ...unpublished, ...changes, files, bytes };
   }
-  if (files === 0 && before !== null && before.size > 0 && !force) throw emptied(vaultFolder, env);
+  if (files === 0 && !force) throw emptied(vaultFolder, env, before !== null && before.size > 0);
   if (dryRun) return { ...unpublished, ...changes, files, bytes };
 
   const outcome = await publish(remote, local, {
     operation: "push",
-    files: vault.files,
+    files: packed,
     replaces,
     packed: recorded,
     audit,
@@ -160,10 +162,12 @@ function noVault(folder: string, env: string): CliError {
   );
 }
 
-function emptied(folder: string, env: string): CliError {
-  return new CliError(
-    "INPUT",
-    `the vault folder ${folder} is empty, the last version is not`,
-    `to get it back: vsync pull ${env} --force; to publish an empty vault: vsync push ${env} --force`,
-  );
+function emptied(folder: string, env: string, wasFull: boolean): CliError {
+  const all = `to publish an empty vault all the same: vsync push ${env} --force`;
+  if (wasFull) {
+    const message = `the vault folder ${folder} is empty, the last version is not`;
+    return new CliError("INPUT", message, `to get it back: vsync pull ${env} --force; ${all}`);
+  }
+  const message = `the vault folder ${folder} is empty: there is nothing to publish yet`;
+  return new CliError("INPUT", message, `put a .env.${env} there, or: vsync set ${env} <NAME>; ${all}`);
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseEnv, scalarsFile } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { ensurePrivateDir, removeLeftovers, writePrivateFile } from "../config/private-file.ts";
+import { didYouMean } from "../nearest.ts";
 import { visible } from "../terminal.ts";
 import { loadLedger } from "./ledger.ts";
 import type { Located } from "./located.ts";
@@ -57,12 +58,16 @@ export function isPushDue({ paths, vaultFolder }: Located): boolean {
   });
 }
 
+const NAMES_SHOWN = 10;
+
 export function noSuchScalar({ env }: Located, { file, pairs }: Scalars, name: string): CliError {
-  const meant = [...pairs.keys()].find((key) => key.toLowerCase() === name.toLowerCase());
+  const names = [...pairs.keys()].map(visible).sort();
+  const more = names.length - NAMES_SHOWN;
+  const shown = `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
   return new CliError(
     "INPUT",
-    `${file} of ${env} has no ${visible(name)}`,
-    meant === undefined ? `vsync set ${env} ${visible(name)}` : `did you mean ${visible(meant)}?`,
+    `${file} of ${env} has no ${visible(name)}${didYouMean(name, names)}`,
+    `${names.length > 0 ? `it has ${shown}; ` : ""}to add it: vsync set ${env} ${visible(name)}`,
   );
 }
 

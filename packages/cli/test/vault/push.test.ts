@@ -51,6 +51,20 @@ describe("push", () => {
     });
   });
 
+  it("of a first vault that is empty is stopped before anything is published, unless forced", async () => {
+    const store = memoryStore();
+    const ann = makeWriter({ store, clock: { nowMs: START } });
+    ann.edit({ x: "1" });
+    ann.edit({ x: null });
+    expect(await failureOf(ann.push())).toMatchObject({
+      code: "INPUT",
+      message: expect.stringContaining("nothing to publish yet"),
+      hint: expect.stringContaining("vsync set demo"),
+    });
+    expect(store.objects.size).toBe(0);
+    expect(await ann.push({ force: true })).toMatchObject({ published: true, generation: 1, files: 0 });
+  });
+
   it("of what has not changed publishes nothing, and looks at no file it need not read", async () => {
     const store = memoryStore();
     const clock = { nowMs: Date.now() + 60_000 }; // long after the files are written

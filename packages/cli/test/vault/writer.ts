@@ -49,6 +49,8 @@ export interface WriterOptions {
   /** Right after a rotation: the keys before it. */
   readonly former?: VaultKeys;
   readonly config?: Partial<EnvConfig>;
+  /** Of the machine it says it runs on. */
+  readonly platform?: NodeJS.Platform;
 }
 
 export interface Writer {
@@ -100,7 +102,12 @@ export function makeWriter(options: WriterOptions, folder: string = temporaryFol
     config: { ...CONFIG, ...config },
     vaultFolder,
     remote,
-    local: { paths, now: () => clock.nowMs, random: (size) => crypto.getRandomValues(new Uint8Array(size)) },
+    local: {
+      paths,
+      platform: options.platform ?? "linux",
+      now: () => clock.nowMs,
+      random: (size) => crypto.getRandomValues(new Uint8Array(size)),
+    },
     terminal: {
       step: () => undefined,
       note: (text) => void notes.push(text),
