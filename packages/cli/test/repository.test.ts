@@ -50,6 +50,17 @@ describe("the root is", () => {
       expect.objectContaining({ code: "INPUT", hint: expect.stringContaining("--repo <name>") }),
     );
   });
+
+  test("nowhere without git, and the error says that it is git that is missing", () => {
+    const { root, context } = makeWorkplace();
+    expect(() => findRepository(context({ env: { PATH: join(root, "nothing") } }).host)).toThrow(
+      expect.objectContaining({
+        code: "INPUT",
+        message: expect.stringContaining("git does not run here"),
+        hint: expect.stringContaining("install git"),
+      }),
+    );
+  });
 });
 
 describe("the name", () => {

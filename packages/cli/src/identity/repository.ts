@@ -7,7 +7,7 @@ import { repositoryConfigFolder } from "../config/paths.ts";
 import { ensurePrivateDir, readPrivateFile, writePrivateFile } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
 import { visible } from "../terminal.ts";
-import { gitOrigin, gitTopLevel } from "./git.ts";
+import { gitOrigin, gitTopLevel, gitVersion } from "./git.ts";
 
 export interface Repository {
   /** Absolute, links resolved. */
@@ -32,13 +32,7 @@ const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/;
 export function findRepository(host: Host, repoFlag?: string): Repository {
   const marked = nearestParent(host.cwd, (folder) => isFile(join(folder, VSYNC_FILE)));
   const found = marked ?? gitTopLevel(host, host.cwd) ?? (repoFlag === undefined ? null : host.cwd);
-  if (found === null) {
-    throw new CliError(
-      "INPUT",
-      `${host.cwd} is in no git repository and no folder above it has a ${VSYNC_FILE} file`,
-      "go into the repository, or name it: --repo <name>",
-    );
-  }
+  if (found === null) throw nowhere(host);
   const root = realpathSync.native(found);
   const rawOrigin = gitOrigin(host, root);
   const origin = rawOrigin === null ? null : parseOrigin(rawOrigin);
@@ -46,6 +40,21 @@ export function findRepository(host: Host, repoFlag?: string): Repository {
   const repository = { root, name, hasVsyncFile: marked !== null, origin: origin?.address ?? null };
   if (repoFlag === undefined) refuseForeignName(host, repository);
   return repository;
+}
+
+function nowhere(host: Host): CliError {
+  const unmarked = `no folder above ${host.cwd} has a ${VSYNC_FILE} file`;
+  return gitVersion(host, host.cwd) === null
+    ? new CliError(
+        "INPUT",
+        `git does not run here, and ${unmarked}`,
+        "install git, or name the repository: --repo <name>",
+      )
+    : new CliError(
+        "INPUT",
+        `${host.cwd} is in no git repository and ${unmarked}`,
+        "go into the repository, or name it: --repo <name>",
+      );
 }
 
 /** Remembers that this repository's git origin uses its name. `init` and `import` call it. */
