@@ -191,6 +191,21 @@ test("a checkout that is reached by a link is the same one", async () => {
   expect(await look(ours)).toMatchObject({ folder: { state: "clean" }, synced: { generation: 2 } });
 });
 
+test("a checkout that was moved to where another one was goes on from its own version", async () => {
+  const { place, ours, other } = await setUp();
+  await pull(other.context(), { env });
+  ours.write(".env.demo", "A=2\n");
+  await push(ours.context(), { env });
+  renameSync(join(ours.root, "infra/vault/demo"), join(place.folder, "away"));
+  renameSync(join(other.root, "infra/vault/demo"), join(ours.root, "infra/vault/demo"));
+  ours.write("notes.txt", "other\n");
+  expect(await look(ours)).toMatchObject({
+    folder: { state: "changed", changes: { changed: ["notes.txt"] } },
+    synced: { generation: 1 },
+  });
+  expect(await failureOf(push(ours.context(), { env }))).toMatchObject({ code: "CONFLICT" });
+});
+
 test("a new folder that got a deleted one's inode is not taken for it", async () => {
   const { ours, other, state } = await setUp();
   other.write(".env.demo", "A=other\n");

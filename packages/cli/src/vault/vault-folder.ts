@@ -108,9 +108,10 @@ export function recordListing(
 
 /** What this very folder was last synced with; null when only others were. `path` is where it is, or would be. */
 export function syncedHere({ synced }: Ledger, listing: Listing | null, path: string): Synced | null {
-  const here = synced.find(({ folder }) => folder.path === path);
-  if (here !== undefined || listing === null) return here ?? null;
-  return synced.find((record) => hasMoved(record, listing)) ?? null;
+  const here = synced.find(({ folder }) => folder.path === path) ?? null;
+  if (listing === null || here?.folder.inode === listing.folder.inode) return here;
+  // Moved here, where another one may have been; else made anew, as from a copy of the disk.
+  return synced.find((record) => hasMoved(record, listing)) ?? here;
 }
 
 export function sizeOf({ files }: Listing): { files: number; bytes: number } {
