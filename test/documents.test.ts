@@ -19,6 +19,10 @@ const DOCUMENTS = [
   ".changeset",
   "packages/cli",
   "packages/s3-client",
+  "examples",
+  ...readdirSync(join(project, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join("examples", name)),
 ].flatMap((folder) =>
   readdirSync(join(project, folder))
     .filter((name) => name.endsWith(".md"))

@@ -43,7 +43,8 @@ function sourceOf({ realPath, path }: { realPath?: string; path: string }): stri
 function onTheSite(href: string, source: string): string {
   if (/^([a-z]+:|#)/.test(href)) return href;
   const [path = "", anchor] = href.split("#");
-  const file = posix.join(posix.dirname(source), path);
+  const named = posix.join(posix.dirname(source), path);
+  const file = existsSync(join(PROJECT, named, "README.md")) ? posix.join(named, "README.md") : named;
   const isPage = file.endsWith(".md") && !file.startsWith(".");
   if (!isPage) return existsSync(join(PROJECT, file)) ? `${REPOSITORY}/tree/main/${file}` : href;
   return `/${addressOf(file)}${anchor === undefined ? "" : `#${anchor}`}`;

@@ -43,6 +43,15 @@ const SECTIONS: readonly (readonly [section: string, files: readonly string[]])[
     ].map((name) => `docs/guides/${name}.md`),
   ],
   [
+    "Examples",
+    [
+      "examples/README.md",
+      ...["express", "nextjs", "cloudflare-worker", "docker-compose", "systemd", "github-actions"].map(
+        (name) => `examples/${name}/README.md`,
+      ),
+    ],
+  ],
+  [
     "Providers",
     [
       "docs/providers.md",
