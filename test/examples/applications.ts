@@ -38,7 +38,7 @@ test("every example has a README, and the list has every example", () => {
   const list = readFileSync(join(EXAMPLES, "README.md"), "utf8");
   for (const { name } of folders) {
     expect(readFileSync(join(EXAMPLES, name, "README.md"), "utf8")).toMatch(/^# /);
-    expect(list).toContain(`| [${name}](${name}) |`);
+    expect(list).toContain(`| [${name}](${name}/README.md) |`);
   }
 });
 

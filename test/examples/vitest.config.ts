@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     ...everywhere.test,
     include: ["test/examples/{applications,deployments}.ts"],
+    // Next.js builds for a quarter of a minute when it is alone.
     hookTimeout: 300_000,
   },
 });

@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     ...everywhere.test,
     include: ["test/packages/{bill-of-materials,by-each-manager,executable,same-twice,workflows}.ts"],
+    // Installs go over the network, and a clean build is two more of them.
+    testTimeout: 300_000,
     hookTimeout: 300_000,
   },
 });
