@@ -36,7 +36,7 @@ export function toCliError(error: unknown): CliError {
     const known = FORMAT_ERRORS[code];
     if (known !== undefined) return new CliError(known.code, error.message, known.hint, { cause: error });
     if ("syscall" in error) {
-      return new CliError("LOCAL_IO", error.message, LOCAL_IO_HINTS[code] ?? "", { cause: error });
+      return new CliError("LOCAL_IO", error.message, LOCAL_IO_HINTS[code] ?? OTHER_IO_HINT, { cause: error });
     }
   }
   // Only what kind of error it is: its message may quote anything, a secret included.
@@ -92,11 +92,14 @@ const FORMAT_ERRORS: Readonly<Record<string, { code: ErrorCode; hint: string }>>
   VSYNC_INPUT_REFUSED: { code: "INPUT", hint: "" },
 };
 
+const OTHER_IO_HINT = "put that right, then run the same command again";
+
 const LOCAL_IO_HINTS: Readonly<Record<string, string>> = {
   ENOSPC: "free some disk space and run the same command again",
   EDQUOT: "free some of your disk quota and run the same command again",
   EACCES: "check who owns the path and its permissions, then run the same command again",
   EPERM: "check who owns the path and its permissions, then run the same command again",
+  EIO: "the disk does not take what is written to it: look at the system's log (dmesg), then run the same command again",
   EROFS:
     "the file system is read-only; set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME, to folders that can be written",
   EMFILE: "too many open files: raise the limit (ulimit -n) and run the same command again",

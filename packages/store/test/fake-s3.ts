@@ -87,6 +87,8 @@ export type Fault =
   | { readonly dripMs: number }
   /** The request goes on when the promise is settled; a PUT can be held `midway`, between its two looks at its condition. */
   | { readonly hold: Promise<unknown>; readonly when?: Moment | "midway" }
+  /** `kills` ends the client, and what it waits for is waited for: nothing more comes from there, and nothing goes there. */
+  | { readonly kills: () => Promise<unknown>; readonly when: Moment | "in-body" | "in-answer" }
   /** GET and HEAD see the object as it was before its last change. */
   | { readonly stale: true };
 
@@ -201,14 +203,18 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       else if ("cut" in fault) return void request.socket.destroy();
       else if ("silence" in fault) return;
       else if ("answer" in fault) return send(response, logged, complete(fault.answer), null);
+      else if ("kills" in fault) return void (await fault.kills());
     }
     const midway = moment === "midway" && fault !== null && "hold" in fault ? fault.hold : null;
-    let own = await perform(request, response, logged, { stale: fault !== null && "stale" in fault, midway });
+    const inBody = moment === "in-body" && fault !== null && "kills" in fault ? fault.kills : null;
+    const stale = fault !== null && "stale" in fault;
+    let own = await perform(request, response, logged, { stale, midway, inBody });
     if (fault !== null && moment === "after") {
       if ("hold" in fault) await fault.hold;
       else if ("cut" in fault) return void request.socket.destroy();
       else if ("silence" in fault) return;
       else if ("answer" in fault) own = complete(fault.answer);
+      else if ("kills" in fault) return void (await fault.kills());
     }
     if (fault !== null && "change" in fault) own = fault.change(own);
     return send(response, logged, own, fault);
@@ -233,7 +239,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     request: IncomingMessage,
     response: ServerResponse,
     { method, key, query, headers }: LoggedRequest,
-    { stale, midway }: { stale: boolean; midway: Promise<unknown> | null },
+    { stale, midway, inBody }: PutHooks & { stale: boolean },
   ): Promise<FakeAnswer> {
     try {
       authorize(request, method);
@@ -255,7 +261,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
               : new S3Failure(403, "AccessDenied");
           return { status: 200, headers: objectHeaders(object), body: object.body };
         case "PUT":
-          return await put(request, response, key, headers, midway);
+          return await put(request, response, key, headers, { midway, inBody });
         case "DELETE":
           objects.delete(key);
           return { status: 204, headers: {}, body: new Uint8Array() };
@@ -290,7 +296,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     response: ServerResponse,
     key: string,
     headers: LoggedRequest["headers"],
-    midway: Promise<unknown> | null,
+    { midway, inBody }: PutHooks,
   ): Promise<FakeAnswer> {
     if (headers["content-length"] === undefined) throw new S3Failure(411, "MissingContentLength");
     const checksums = Object.keys(headers).some((name) =>
@@ -305,7 +311,10 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     if (early !== null) throw early;
     if (headers.expect === "100-continue") response.writeContinue();
     const chunks: Uint8Array[] = [];
-    for await (const chunk of request) chunks.push(chunk as Uint8Array);
+    for await (const chunk of request) {
+      if (chunks.length === 0) await inBody?.();
+      chunks.push(chunk as Uint8Array);
+    }
     const body = Buffer.concat(chunks);
     await midway;
     if (!isPayload(request, body)) throw new S3Failure(400, "XAmzContentSHA256Mismatch");
@@ -392,10 +401,13 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     if (fault !== null && "dripMs" in fault) return await drip(response, body, fault.dripMs);
     const midway =
       fault !== null &&
-      (("cut" in fault && fault.cut === "midway") || ("silence" in fault && fault.silence === "midway"));
+      (("cut" in fault && fault.cut === "midway") ||
+        ("silence" in fault && fault.silence === "midway") ||
+        ("kills" in fault && fault.when === "in-answer"));
     if (!midway) return void response.end(body);
     await new Promise((resolve) => response.write(body.subarray(0, Math.floor(body.length / 2)), resolve));
     if ("cut" in fault) response.destroy();
+    if ("kills" in fault) await fault.kills();
   }
 
   function errorAnswer({ status, code, elements }: S3Failure, url: string): FakeAnswer {
@@ -430,8 +442,15 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   };
 }
 
-function momentOf(fault: Fault | null): Moment | "midway" | null {
+/** What happens while a PUT is under way. */
+interface PutHooks {
+  readonly midway: Promise<unknown> | null;
+  readonly inBody: (() => Promise<unknown>) | null;
+}
+
+function momentOf(fault: Fault | null): Moment | "midway" | "in-body" | "in-answer" | null {
   if (fault === null) return null;
+  if ("kills" in fault) return fault.when;
   if ("cut" in fault) return fault.cut;
   if ("silence" in fault) return fault.silence;
   return "answer" in fault || "hold" in fault ? (fault.when ?? "before") : null;

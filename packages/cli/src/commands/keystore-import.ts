@@ -12,6 +12,7 @@ import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { installWithoutRepository } from "../setup/install.ts";
+import { replaceKey } from "../setup/new-key.ts";
 import {
   checkReceivedConfig,
   newerOf,
@@ -19,7 +20,6 @@ import {
   requireInForce,
   type Sender,
   sameVault,
-  storeReceivedKey,
   withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
@@ -122,16 +122,21 @@ async function carryOut(context: Context, keystore: Keystore, one: Plan): Promis
   const { received, did, before, config, stored } = one;
   const { repo, env, key, replaced, origins } = received;
   for (const origin of origins) recordOrigin(host, { name: repo, origin });
-  const store = () => storeReceivedKey(keystore, { repo, env }, stored, key);
-  // The state of the same vault stays: its ledger knows how far the bucket had come.
-  const newKey = did === "import" ? { passphrase: key, place: keystore.description, store } : null;
-  if (newKey === null) {
-    await withLock(context, repo, env, async () => {
-      if (did === "rekeyed") await rekey(context, repo, env, config, stored as string, key);
-      await store();
-    });
+  const store = () => replaceKey(keystore, { repo, env }, stored, key);
+  const newKey = { passphrase: key, place: keystore.description, store };
+  if (did === "import") await installWithoutRepository(host, { repo, env, before, config, key: newKey });
+  else {
+    // The state of the same vault stays: its ledger knows how far the bucket had come.
+    const keys = { old: stored as string, next: key };
+    const renew = () => rekey(context, { repo, env }, config, keys, store);
+    const kept = { repo, env, before, config, keepsState: true };
+    await withLock(context, repo, env, () =>
+      installWithoutRepository(host, {
+        ...kept,
+        key: did === "rekeyed" ? { ...newKey, store: renew } : newKey,
+      }),
+    );
   }
-  await installWithoutRepository(host, { repo, env, before, config, key: newKey });
   const account = replacedAccount(repo, env);
   if (replaced !== undefined && (await keystore.get(account)) === null) await keystore.set(account, replaced);
 }

@@ -12,7 +12,8 @@ import { findRepository, normaliseName, type Repository } from "../identity/repo
 import { openKeystore } from "../keys/keystore.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
-import { installEnvironment } from "../setup/install.ts";
+import { type Installation, installEnvironment } from "../setup/install.ts";
+import { replaceKey } from "../setup/new-key.ts";
 import {
   checkReceivedConfig,
   newerOf,
@@ -21,7 +22,6 @@ import {
   requireInForce,
   type Sender,
   sameVault,
-  storeReceivedKey,
   withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
@@ -83,7 +83,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
 
   const store = async () =>
     fromVariables === null
-      ? await storeReceivedKey(keystore, { repo: name, env }, stored, key)
+      ? await replaceKey(keystore, { repo: name, env }, stored, key)
       : async () => undefined;
   const newKey = { passphrase: key, place: result.passphraseIn, store };
   const installation = {
@@ -93,14 +93,15 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     config: isSameVault ? newerOf(before, config) : config,
     takesEnvFile: false,
   };
-  // The state of the same vault stays: its ledger knows how far the bucket had come.
-  if (!isSameVault)
-    await installEnvironment(context, { ...installation, key: newKey }, async () => undefined);
+  const install = async (parts: Pick<Installation, "key" | "keepsState">) =>
+    await installEnvironment(context, { ...installation, ...parts }, async () => undefined);
+  if (!isSameVault) await install({ key: newKey });
   else {
+    // The state of the same vault stays: its ledger knows how far the bucket had come.
+    const keys = { old: stored as string, next: key };
+    const renew = async () => await rekey(context, { repo: name, env }, config, keys, store);
     await withLock(context, name, env, async () => {
-      if (did === "rekeyed") await rekey(context, name, env, config, stored as string, key);
-      await store();
-      await installEnvironment(context, { ...installation, key: null }, async () => undefined);
+      await install({ key: did === "rekeyed" ? { ...newKey, store: renew } : newKey, keepsState: true });
     });
   }
   await audit(context, env, input);

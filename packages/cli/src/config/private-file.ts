@@ -28,7 +28,7 @@ const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
-const TEMPORARY_NAME = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
+const TEMPORARY_NAME = /^\.(.+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 const MAX_SIZE = 512 * 1024 * 1024;
 
 /** Makes the folder and its missing parents, 0700 whatever the umask; refuses an existing one that others may write. */
@@ -50,7 +50,7 @@ export function ensurePrivateDir(path: string): void {
  * must exist. What the path named before, a symbolic link included, is replaced and never followed.
  */
 export function writePrivateFile(path: string, bytes: Uint8Array | string): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = nameTemporary(path);
   try {
     writeNewFile(temporary, bytes);
     renameSync(temporary, path);
@@ -105,10 +105,18 @@ export function removePrivateFile(path: string): void {
   if (removeIfThere(path)) syncDir(dirname(path));
 }
 
-/** Removes what writePrivateFile left in the folder when its process was killed. Nobody else may be writing in it. */
-export function removeLeftovers(folder: string): void {
+/** Beside the file that it will become. */
+export function nameTemporary(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+}
+
+/** Removes what a killed process left of writing files of this name, or any. Nobody else may be writing them. */
+export function removeLeftovers(folder: string, of?: string): void {
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) if (TEMPORARY_NAME.test(name)) removeIfThere(join(folder, name));
+  for (const name of readdirSync(folder)) {
+    const [, target] = TEMPORARY_NAME.exec(name) ?? [];
+    if (target !== undefined && (of === undefined || of === target)) removeIfThere(join(folder, name));
+  }
 }
 
 /** Makes renames and new names in a folder durable. Windows cannot open folders and does not need it. */
@@ -117,9 +125,19 @@ export function syncDir(path: string): void {
   const folder = openSync(path, constants.O_RDONLY);
   try {
     fsyncSync(folder);
+  } catch (error) {
+    throw namePath(error, path);
   } finally {
     closeSync(folder);
   }
+}
+
+/** Calls on an open file fail without saying on which: this says it, as the others do. */
+export function namePath(error: unknown, path: string): unknown {
+  if (error instanceof Error && "syscall" in error && !("path" in error)) {
+    Object.assign(error, { path, message: `${error.message} '${path}'` });
+  }
+  return error;
 }
 
 function writeNewFile(path: string, bytes: Uint8Array | string): void {
@@ -130,7 +148,7 @@ function writeNewFile(path: string, bytes: Uint8Array | string): void {
     fsyncSync(file);
   } catch (error) {
     removeIfThere(path);
-    throw error;
+    throw namePath(error, path);
   } finally {
     closeSync(file);
   }

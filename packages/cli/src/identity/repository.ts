@@ -1,10 +1,15 @@
 // Which repository this is: its root folder, and the name under which its environments are kept.
 
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CliError } from "../cli-error.ts";
 import { repositoryConfigFolder } from "../config/paths.ts";
-import { ensurePrivateDir, readPrivateFile, writePrivateFile } from "../config/private-file.ts";
+import {
+  ensurePrivateDir,
+  readPrivateFile,
+  removeLeftovers,
+  writePrivateFile,
+} from "../config/private-file.ts";
 import type { Host } from "../host.ts";
 import { visible } from "../terminal.ts";
 import { gitOrigin, gitTopLevel, gitVersion } from "./git.ts";
@@ -64,7 +69,9 @@ export function recordOrigin(
 ): void {
   const known = knownOrigins(host, name);
   if (origin === null || known.includes(origin)) return;
-  ensurePrivateDir(repositoryConfigFolder(host, name));
+  const folder = repositoryConfigFolder(host, name);
+  ensurePrivateDir(folder);
+  removeLeftovers(folder, basename(originsPath(host, name)));
   writePrivateFile(originsPath(host, name), `${[...known, origin].join("\n")}\n`);
 }
 

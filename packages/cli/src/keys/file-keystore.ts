@@ -6,6 +6,7 @@ import { CliError } from "../cli-error.ts";
 import {
   ensurePrivateDir,
   readPrivateFile,
+  removeLeftovers,
   removePrivateFile,
   writePrivateFile,
 } from "../config/private-file.ts";
@@ -33,6 +34,10 @@ export function openFileKeystore(host: Host, setting: string): Keystore {
         .flatMap((name) => accountOf(name) ?? [])
         .sort(),
   };
+}
+
+export function removeFileLeftovers(host: Host, setting: string, accounts: readonly string[]): void {
+  for (const account of accounts) removeLeftovers(folderOf(host, setting), encodeURIComponent(account));
 }
 
 function folderOf(host: Host, setting: string): string {

@@ -25,3 +25,11 @@ export async function openKeystore(host: Host): Promise<Keystore> {
   const { openKeychain } = await import("./keychain.ts");
   return openKeychain(host);
 }
+
+/** Removes what a killed process left of writing these accounts. Nobody else may be writing them. */
+export async function removeKeyLeftovers(host: Host, accounts: readonly string[]): Promise<void> {
+  const setting = host.env.VSYNC_KEYSTORE;
+  if (setting === undefined || setting === "") return; // a keychain keeps itself in order
+  const { removeFileLeftovers } = await import("./file-keystore.ts");
+  removeFileLeftovers(host, setting, accounts);
+}

@@ -16,6 +16,7 @@ import type { NewKey } from "./new-key.ts";
 import {
   addIgnoreRules,
   makeVaultFolder,
+  orBack,
   removeRootEnvFile,
   takeEnvFile,
   type Undo,
@@ -29,6 +30,8 @@ export interface Installation {
   readonly config: EnvConfig;
   /** Null: the environment keeps its key, and with it its state. */
   readonly key: NewKey | null;
+  /** The key is another one of the same vault: what is remembered of it still holds. */
+  readonly keepsState?: boolean;
   readonly takesEnvFile: boolean;
 }
 
@@ -38,7 +41,7 @@ export interface Installation {
  */
 export async function installEnvironment(
   { host }: Context,
-  { repository, env, before, config, key, takesEnvFile }: Installation,
+  { repository, env, before, config, key, keepsState = false, takesEnvFile }: Installation,
   last: (leaveNoWayBack: () => void) => Promise<void>,
 ): Promise<void> {
   const { root, name } = repository;
@@ -50,7 +53,7 @@ export async function installEnvironment(
     undo.push(writeVsyncFile(repository));
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
-    await installKeyAndConfig(host, { repo: name, env, before, config, key }, undo);
+    await installKeyAndConfig(host, { repo: name, env, before, config, key, keepsState }, undo);
     await last(() => void undo.splice(0));
   } catch (error) {
     await takeBack(undo, error);
@@ -79,12 +82,13 @@ async function installKeyAndConfig(
     before,
     config,
     key,
+    keepsState,
   }: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
   undo: UndoStep[],
 ): Promise<void> {
   if (key !== null) {
     undo.push(await key.store());
-    undo.push(putStateAside(host, repo, env));
+    if (!keepsState) undo.push(putStateAside(host, repo, env));
   }
   undo.push(replaceConfig(host, repo, env, before, config));
 }
@@ -115,11 +119,11 @@ function replaceConfig(
   before: EnvConfig | null,
   config: EnvConfig,
 ): Undo {
-  saveEnvConfig(host, repo, env, config);
-  return () => {
+  const putBack = (): void => {
     if (before === null) removePrivateFile(envConfigPath(host, repo, env));
     else saveEnvConfig(host, repo, env, before);
   };
+  return orBack(() => saveEnvConfig(host, repo, env, config), putBack);
 }
 
 // What is remembered of a vault under the old key must not be held against the new one; its backups are kept beside it.

@@ -34,7 +34,7 @@ export async function makeNewKey(
     return {
       passphrase,
       place: keystore.description,
-      store: () => replace(keystore, account, replacedAccount(repo, env), before, passphrase),
+      store: () => replaceKey(keystore, { repo, env }, before, passphrase),
     };
   }
   const problem = passphraseProblem(given.text, { chosen: true, iterations });
@@ -45,17 +45,29 @@ export async function makeNewKey(
   return { passphrase: given.text, place: given.source, store: async () => async () => undefined };
 }
 
-async function replace(
+/** Puts a passphrase in the place of `before`, which is kept beside it. Throws with nothing changed; the way back restores both. */
+export async function replaceKey(
   keystore: Keystore,
-  account: string,
-  replaced: string,
+  { repo, env }: { readonly repo: string; readonly env: string },
   before: string | null,
   passphrase: string,
 ): Promise<() => Promise<void>> {
-  if (before !== null) await keystore.set(replaced, before);
-  await keystore.set(account, passphrase);
-  return async () => {
-    if (before === null) await keystore.delete(account);
-    else await keystore.set(account, before);
+  const [account, aside] = [keyAccount(repo, env), replacedAccount(repo, env)];
+  const keptBefore = await keystore.get(aside);
+  const put = async (name: string, secret: string | null): Promise<void> => {
+    if (secret === null) await keystore.delete(name);
+    else await keystore.set(name, secret);
   };
+  const putBack = async (): Promise<void> => {
+    await put(account, before);
+    await put(aside, keptBefore);
+  };
+  try {
+    if (before !== null && before !== passphrase) await keystore.set(aside, before);
+    await keystore.set(account, passphrase);
+  } catch (error) {
+    await putBack().catch(() => undefined); // the first failure is the one to tell
+    throw error;
+  }
+  return putBack;
 }

@@ -3,11 +3,10 @@
 import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
-import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { envStateFolder } from "../config/paths.ts";
 import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
-import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
@@ -122,22 +121,6 @@ function refuseOlder(
   );
 }
 
-/** Puts the key into the keystore, the one it replaces beside it; the way back restores what was there. */
-export async function storeReceivedKey(
-  keystore: Keystore,
-  { repo, env }: { readonly repo: string; readonly env: string },
-  stored: string | null,
-  key: string,
-): Promise<() => Promise<void>> {
-  const account = keyAccount(repo, env);
-  if (stored !== null && stored !== key) await keystore.set(replacedAccount(repo, env), stored);
-  await keystore.set(account, key);
-  return async () => {
-    if (stored === null) await keystore.delete(account);
-    else await keystore.set(account, stored);
-  };
-}
-
 /** Runs `work` while no other vsync on this machine is at work on the environment. */
 export async function withLock<T>(
   { host }: Context,
@@ -155,18 +138,41 @@ export async function withLock<T>(
   }
 }
 
-/** Brings what this machine keeps of a vault, base and backups, under the new passphrase. */
+/**
+ * Brings what this machine keeps of a vault, base and backups, under the new passphrase before `store` puts that into
+ * force. When one of the two fails, and on the way back, everything is under the old one again.
+ */
 export async function rekey(
   context: Context,
-  repo: string,
-  env: string,
+  { repo, env }: { readonly repo: string; readonly env: string },
+  config: EnvConfig,
+  { old, next }: { readonly old: string; readonly next: string },
+  store: () => Promise<() => Promise<void>>,
+): Promise<() => Promise<void>> {
+  const bring = (from: string, to: string) => rekeyAll(context, { repo, env }, config, from, to);
+  try {
+    await bring(old, next);
+    const unstore = await store();
+    return async () => {
+      await unstore();
+      await bring(next, old);
+    };
+  } catch (error) {
+    await bring(next, old).catch(() => undefined); // the first failure is the one to tell
+    throw error;
+  }
+}
+
+async function rekeyAll(
+  { host }: Context,
+  { repo, env }: { readonly repo: string; readonly env: string },
   config: EnvConfig,
   old: string,
   next: string,
 ): Promise<void> {
   const [oldKeys, newKeys] = await Promise.all([keysOf(config, old), keysOf(config, next)]);
   try {
-    await rekeyKeptBundles(statePaths(envStateFolder(context.host, repo, env)), oldKeys, newKeys);
+    await rekeyKeptBundles(statePaths(envStateFolder(host, repo, env)), oldKeys, newKeys);
   } finally {
     for (const keys of [oldKeys, newKeys]) wipe(keys.master, keys.sealKey, keys.chainKey);
   }

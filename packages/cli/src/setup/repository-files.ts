@@ -2,18 +2,19 @@
 // the way back, for when a later step fails.
 
 import {
-  appendFileSync,
   chmodSync,
   lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { isAbsolute, join, posix, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import { CliError } from "../cli-error.ts";
-import { createPrivateFile } from "../config/private-file.ts";
+import { createPrivateFile, nameTemporary, removeLeftovers, syncDir } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
 import { gitIgnores } from "../identity/git.ts";
 import { type Repository, VSYNC_FILE } from "../identity/repository.ts";
@@ -21,6 +22,21 @@ import { visible } from "../terminal.ts";
 
 /** Takes a change back. */
 export type Undo = () => void;
+
+/** Does something, or puts back what it had done of it when it failed. Returns the way back. */
+export function orBack(act: () => void, putBack: Undo): Undo {
+  try {
+    act();
+  } catch (error) {
+    try {
+      putBack();
+    } catch {
+      // The first failure is the one to tell.
+    }
+    throw error;
+  }
+  return putBack;
+}
 
 /** The vault folder as the config holds it: relative to the root, `/`-separated, inside the repository. */
 export function checkVaultFolder({ root }: Repository, folder: string): string {
@@ -38,8 +54,22 @@ export function checkVaultFolder({ root }: Repository, folder: string): string {
 
 /** Makes the vault folder, 0700; an existing one is narrowed. Follows no link on the way to it. */
 export function makeVaultFolder(root: string, folder: string): Undo {
-  const parts = folder.split("/");
   const made: string[] = [];
+  const undo = (): void => {
+    for (const path of made.splice(0).reverse()) rmdirSync(path);
+  };
+  try {
+    makeFolders(root, folder, made);
+    if (process.platform !== "win32") chmodSync(join(root, folder), 0o700);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+function makeFolders(root: string, folder: string, made: string[]): void {
+  const parts = folder.split("/");
   for (const [index] of parts.entries()) {
     const path = join(root, ...parts.slice(0, index + 1));
     const there = lstatSync(path, { throwIfNoEntry: false });
@@ -54,10 +84,6 @@ export function makeVaultFolder(root: string, folder: string): Undo {
       );
     }
   }
-  if (process.platform !== "win32") chmodSync(join(root, folder), 0o700);
-  return () => {
-    for (const path of made.reverse()) rmdirSync(path);
-  };
 }
 
 /**
@@ -87,16 +113,20 @@ export function addIgnoreRules(host: Host, { root, name }: Repository, folder: s
   const text = ["# secrets: vsync keeps them, git does not", ...rules.map(({ rule }) => rule), ""].join(
     newline,
   );
-  appendFileSync(path, gap + text);
-  return () => (before === null ? unlinkSync(path) : writeFileSync(path, before));
+  return orBack(
+    () => writeWhole(path, `${before ?? ""}${gap}${text}`),
+    () => (before === null ? unlinkSync(path) : writeWhole(path, before)),
+  );
 }
 
 /** Writes `.vsync`, so that every clone has the repository's name. */
 export function writeVsyncFile({ root, name, hasVsyncFile }: Repository): Undo {
   if (hasVsyncFile) return () => undefined;
   const path = join(root, VSYNC_FILE);
-  writeFileSync(path, `repo=${name}\n`, { flag: "wx" });
-  return () => unlinkSync(path);
+  return orBack(
+    () => writeWhole(path, `repo=${name}\n`),
+    () => unlinkSync(path),
+  );
 }
 
 /** Whether the root has a `.env.<env>` that could go into the vault folder. */
@@ -119,6 +149,25 @@ export function takeEnvFile({ root }: Repository, folder: string, env: string): 
 
 export function removeRootEnvFile({ root }: Repository, env: string): void {
   unlinkSync(join(root, `.env.${env}`));
+}
+
+/** These are for everybody, so the umask decides; as with private files no kill and no full disk leaves half of one. */
+function writeWhole(path: string, text: string): void {
+  removeLeftovers(dirname(path), basename(path));
+  const temporary = nameTemporary(path);
+  try {
+    const mode = lstatSync(path, { throwIfNoEntry: false })?.mode;
+    writeFileSync(temporary, text, {
+      flag: "wx",
+      flush: true,
+      ...(mode !== undefined && { mode: mode & 0o777 }),
+    });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDir(dirname(path));
 }
 
 function readIfThere(path: string): string | null {

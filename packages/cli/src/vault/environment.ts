@@ -2,11 +2,15 @@
 // unfinished settled first.
 
 import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { deriveKeys, wipe } from "@vsync/envelope";
 import type { WriteAuditRow } from "../audit/write-row.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import { ensurePrivateDir } from "../config/private-file.ts";
+import { envConfigPath, keyAccount, replacedAccount, stagedAccount } from "../config/paths.ts";
+import { ensurePrivateDir, removeLeftovers } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
+import type { Host } from "../host.ts";
+import { removeKeyLeftovers } from "../keys/keystore.ts";
 import { type Passphrase, requirePassphrase } from "../keys/passphrase.ts";
 import type { Terminal } from "../terminal.ts";
 import { openBucket } from "./bucket.ts";
@@ -49,6 +53,7 @@ export async function withEnvironment<T>(
   ensurePrivateDir(stateFolder);
   const lock = acquireLock(paths.lock);
   try {
+    await removeUnfinishedWrites(host, repository.name, env);
     if (existsSync(paths.formerBase)) (await import("./kept-bundles.ts")).adoptFormerBase(paths);
     const settled = existsSync(paths.rotation)
       ? await (await import("./rotation.ts")).settleRotation(context, located, stored)
@@ -84,4 +89,12 @@ export async function withEnvironment<T>(
   } finally {
     lock.release();
   }
+}
+
+/** Of processes that were killed: temporary files of the config and of passphrases, which nobody else would remove. */
+async function removeUnfinishedWrites(host: Host, repo: string, env: string): Promise<void> {
+  const config = envConfigPath(host, repo, env);
+  removeLeftovers(dirname(config), basename(config));
+  const accounts = [keyAccount(repo, env), stagedAccount(repo, env), replacedAccount(repo, env)];
+  await removeKeyLeftovers(host, accounts);
 }

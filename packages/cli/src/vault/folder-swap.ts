@@ -20,7 +20,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { VaultFile, VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { removePrivateFile, syncDir } from "../config/private-file.ts";
+import { namePath, removePrivateFile, syncDir } from "../config/private-file.ts";
 import { keepBase, pruneBases } from "./kept-bundles.ts";
 import { loadLedger, type Synced, saveLedger, syncedFromJson, syncedToJson, withSynced } from "./ledger.ts";
 import { type AuditIntent, auditIntentFromJson } from "./pending.ts";
@@ -76,9 +76,9 @@ export function replaceFolder(paths: StatePaths, replacement: Replacement): Sync
   mkdirSync(parent, { recursive: true });
   const staging = join(parent, `.vsync-${basename(folder)}-${randomBytes(8).toString("hex")}`);
   let swap: Swap = { folder, staging, synced: null, audit };
-  saveSwap(paths, swap);
   let synced: Synced;
   try {
+    saveSwap(paths, swap);
     synced = build(paths, swap, replacement);
     swap = { ...swap, synced };
     saveSwap(paths, swap);
@@ -212,6 +212,8 @@ function writeVaultFile(path: string, { bytes, executable }: VaultFile): void {
     fchmodSync(file, mode); // an odd umask may have taken the owner's bits
     writeFileSync(file, bytes);
     fsyncSync(file);
+  } catch (error) {
+    throw namePath(error, path);
   } finally {
     closeSync(file);
   }

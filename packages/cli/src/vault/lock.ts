@@ -36,18 +36,19 @@ export function acquireLock(path: string): Lock {
     if (holder === undefined || processState(holder) !== "gone") throw held(path, holder);
     if (move(path, holder, mine)) break;
   }
-  const atExit = (): void => {
+  // What was done under the lock is done, whether or not it can be given back.
+  const giveBack = (): void => {
     try {
       move(path, mine, FREE);
     } catch {
       // The next one finds that its holder is gone.
     }
   };
-  process.once("exit", atExit);
+  process.once("exit", giveBack);
   return {
     release() {
-      process.off("exit", atExit);
-      move(path, mine, FREE);
+      process.off("exit", giveBack);
+      giveBack();
     },
   };
 }

@@ -1,6 +1,7 @@
 // A publish on its way, written down before anything is sent, so that the next command can find out what became of it.
 // docs/formats.md sections 6 and 9.
 
+import { existsSync } from "node:fs";
 import { bundleDigest } from "@vsync/envelope";
 import { readPrivateFile, removePrivateFile, writePrivateFile } from "../config/private-file.ts";
 import { type Synced, syncedFromJson, syncedToJson } from "./ledger.ts";
@@ -30,10 +31,16 @@ export interface AuditIntent {
   readonly meta: Readonly<Record<string, string>> & { readonly id: string };
 }
 
-// The bundle first: where there is no pending.json, nothing has been sent.
+/** Both or, when it throws, neither. The bundle first: where there is no pending.json, nothing has been sent. */
 export function savePending(paths: StatePaths, pending: Pending, bundle: Uint8Array): void {
-  writePrivateFile(paths.pendingBundle, bundle);
-  writeStateFile(paths.pending, { ...pending, synced: pending.synced && syncedToJson(pending.synced) });
+  const isFirst = !existsSync(paths.pending); // else one that nobody could settle is there, and is to stay
+  try {
+    writePrivateFile(paths.pendingBundle, bundle);
+    writeStateFile(paths.pending, { ...pending, synced: pending.synced && syncedToJson(pending.synced) });
+  } catch (error) {
+    if (isFirst) dropUnsent(paths);
+    throw error;
+  }
 }
 
 export function loadPending(paths: StatePaths): Pending | null {
@@ -53,6 +60,14 @@ export async function isPendingBundle(paths: StatePaths, pending: Pending): Prom
 export function dropPending(paths: StatePaths): void {
   removePrivateFile(paths.pending);
   removePrivateFile(paths.pendingBundle);
+}
+
+function dropUnsent(paths: StatePaths): void {
+  try {
+    dropPending(paths);
+  } catch {
+    // The failure before this one is the one to tell; the next command drops what was never sent.
+  }
 }
 
 /** Null when it is no such record. */

@@ -6,7 +6,7 @@ import type { ObjectStore } from "@vsync/store";
 import type fc from "fast-check";
 import { fetchVault } from "../../../../s3-client/src/fetch.ts";
 import { toCliError } from "../../../src/cli-error.ts";
-import { storeReceivedKey } from "../../../src/setup/received-vault.ts";
+import { replaceKey } from "../../../src/setup/new-key.ts";
 import { rekeyKeptBundles } from "../../../src/vault/kept-bundles.ts";
 import { fetchVersion } from "../../../src/vault/remote.ts";
 import { graceOf, publishAgain, rotateVault } from "../../../src/vault/rotate.ts";
@@ -278,7 +278,7 @@ async function importShare(
   if (!isHad || passphrase === stored) return;
   const { remote, local } = environment;
   await rekeyKeptBundles(local.paths, remote.keys, world.keyring.get(passphrase)!);
-  await storeReceivedKey(process.places.keystore, { repo: "shop", env: "demo" }, stored, passphrase);
+  await replaceKey(process.places.keystore, { repo: "shop", env: "demo" }, stored, passphrase);
 }
 
 /** At every instant somebody's keystore has what opens the current version, and so has that of whoever made it. */
