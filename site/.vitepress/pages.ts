@@ -22,7 +22,7 @@ export function addressOf(file: string): string {
 }
 
 const SECTIONS: readonly (readonly [section: string, files: readonly string[]])[] = [
-  ["Start", ["README.md", "docs/concepts.md", "examples/README.md"]],
+  ["Start", ["README.md", "docs/concepts.md"]],
   [
     "Guides",
     [

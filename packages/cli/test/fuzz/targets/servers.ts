@@ -144,7 +144,7 @@ async function ask(input: Uint8Array): Promise<string> {
     { env: {} },
   );
   // What may be sent again is, after a pause; so reads are asked only where the answer will do.
-  const whole = /^HTTP\/1\.[01] (?!429)[2-4]\d\d[ \r][^]*\r\ncontent-length: \d+\r\n[^]*\r\n\r\n/;
+  const whole = /^HTTP\/1\.[01] (?!429)[2-4]\d\d[ \r][\s\S]*\r\ncontent-length: \d+\r\n[\s\S]*\r\n\r\n/;
   const again = !whole.test(Buffer.from(http).toString("latin1")) || /\r\ntransfer-/i.test(text(http));
   try {
     switch (again ? 4 : (input[0] ?? 0) % 5) {
