@@ -95,6 +95,7 @@ const FORMAT_ERRORS: Readonly<Record<string, { code: ErrorCode; hint: string }>>
 const OTHER_IO_HINT = "put that right, then run the same command again";
 
 const LOCAL_IO_HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "make the folder, or name a path in one that is there",
   ENOSPC: "free some disk space and run the same command again",
   EDQUOT: "free some of your disk quota and run the same command again",
   EACCES: "check who owns the path and its permissions, then run the same command again",

@@ -35,7 +35,7 @@ export async function runCommandLine(
       terminal.finish({ help: text }, { out: text });
       return 0;
     }
-    if (text !== "") terminal.note(text);
+    if (text !== "" && !flagsOf(program).json) terminal.note(text);
     const { usageError } = await import("./usage-error.ts");
     throw usageError(error, stumbled);
   }

@@ -57,10 +57,13 @@ describe("a store's", () => {
   });
 });
 
-test.each(["ENOSPC", "EACCES", "EROFS", "EMFILE"])("the system's %s is LOCAL_IO with what to do", (code) => {
-  const error = Object.assign(new Error(`${code}: no, open '/x'`), { code, syscall: "open" });
-  expect(toCliError(error)).toMatchObject({ code: "LOCAL_IO", hint: expect.stringMatching(/./) });
-});
+test.each(["ENOENT", "ENOSPC", "EACCES", "EROFS", "EMFILE"])(
+  "the system's %s is LOCAL_IO with what to do",
+  (code) => {
+    const error = Object.assign(new Error(`${code}: no, open '/x'`), { code, syscall: "open" });
+    expect(toCliError(error)).toMatchObject({ code: "LOCAL_IO", hint: expect.stringMatching(/./) });
+  },
+);
 
 test("anything else is a bug, and says so", () => {
   for (const bug of [new TypeError("x is not a function"), "text", undefined]) {

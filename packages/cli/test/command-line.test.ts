@@ -160,6 +160,12 @@ describe("help", () => {
     expect(tooLong).toEqual([]);
   });
 
+  test("is no part of a document: with --json there is none beside it", async () => {
+    const { stdout, stderr } = await vsync(["--json"], { status: 1 });
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "USAGE", message: "no command was given" } });
+    expect(stderr).toBe("");
+  });
+
   test("comes on stderr when no command was given, status 1", async () => {
     const { stdout, stderr } = await vsync([], { status: 1 });
     expect(stdout).toBe("");

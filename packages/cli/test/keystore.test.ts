@@ -79,6 +79,17 @@ test("a new laptop gets every environment by one file, and importing it again ch
   expect((await get(laptop.context(), { env: "demo", name: "VALUE" })).value).toBe("of demo");
 });
 
+test("a key file that git would take along is warned of", async () => {
+  const place = await setUp("demo");
+  const warned = async (out?: string): Promise<string> => {
+    const context = place.context();
+    await keystoreExport(context, { names: ["demo"], ...(out !== undefined && { out }) });
+    return context.said().err;
+  };
+  expect(await warned()).toContain(`git does not ignore ${join(place.root, "vsync.keys")}`);
+  expect(await warned("../vsync.keys")).toBe("");
+});
+
 test("only what was chosen travels", async () => {
   const [old, laptop] = [await setUp("demo", "prod"), makeWorkplace()];
   const keys = await exportFrom(old, { names: ["prod"] });

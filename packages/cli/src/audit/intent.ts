@@ -28,7 +28,8 @@ export function auditIntent(
   return { action, meta: { id: toHex(local.random(8)), ...(note !== undefined && { note }), ...meta } };
 }
 
-const OWN_META: ReadonlySet<string> = new Set([
+/** Fields of a row's meta that vsync writes itself. */
+export const OWN_META: ReadonlySet<string> = new Set([
   "id",
   "note",
   "prev",

@@ -1,6 +1,7 @@
 // `vsync audit <env>`: who did what to this environment; `--verify` holds the log against all that can be known.
 
 import type { AuditRow } from "@vsync/envelope";
+import { OWN_META } from "../audit/intent.ts";
 import { describeActor, parseMeta, readSegments, type Segment } from "../audit/read-log.ts";
 import { type Finding, judgeLog } from "../audit/verify.ts";
 import { CliError } from "../cli-error.ts";
@@ -131,8 +132,9 @@ function doesNotHold(env: string, findings: readonly Finding[]): CliError {
 }
 
 function noteOf(row: AuditRow): string {
-  const { id: _id, note, ...rest } = parseMeta(row);
-  const fields = Object.entries(rest).map(([name, value]) => `${name}=${shortly(value)}`);
+  const { note, ...rest } = parseMeta(row);
+  const theirs = Object.entries(rest).filter(([name]) => !OWN_META.has(name));
+  const fields = theirs.map(([name, value]) => `${name}=${shortly(value)}`);
   return [typeof note === "string" ? note : null, ...fields].filter(Boolean).join(" ");
 }
 

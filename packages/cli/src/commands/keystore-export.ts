@@ -9,6 +9,7 @@ import { knownRepositories } from "../config/known-repositories.ts";
 import { envStateFolder, keyAccount, replacedAccount, splitAccount } from "../config/paths.ts";
 import { writeShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
+import { warnIfCommittable } from "../identity/committable.ts";
 import { checkEnvName, findRepository, knownOrigins, normaliseName } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
@@ -62,6 +63,7 @@ export async function keystoreExport(
   const passphrase = chosen ?? (await generateSharePassphrase(host));
   if (!flags.dryRun) {
     writeShareFile(file, await encodeKeyFile(passphrase, environments, (size) => host.random(size)));
+    warnIfCommittable(context, file);
   }
   return {
     file,

@@ -28,7 +28,7 @@ export async function passphraseShow(
   { env, out, replaced = false }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
-  const { root, name: repo } = locate(context, env).repository;
+  const repo = locate(context, env).repository.name;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
       "INPUT",
@@ -48,7 +48,7 @@ export async function passphraseShow(
   const path = resolve(host.cwd, out);
   if (!flags.dryRun) {
     writeNew(path, text);
-    warnIfCommittable(context, root, path);
+    warnIfCommittable(context, path);
   }
   return { out, dryRun: flags.dryRun };
 }

@@ -24,6 +24,9 @@ export function describePull(result: PullResult): Said {
   const what = formatChanges(result);
   if (!updated) return { notes: [`would bring ${env} to ${at}: ${what}`] };
   const notes = [`${env} is at ${at}: ${formatFiles(files, bytes)}`, what];
-  if (backup !== null) notes.push(`what was there before is kept, encrypted, in ${backup}`);
+  if (backup !== null)
+    notes.push(
+      `what was there before is kept, encrypted, in ${backup}; to look into it: vsync backup diff ${env}`,
+    );
   return { notes };
 }

@@ -177,7 +177,7 @@ async function rotate(
     if (input.out !== undefined) {
       const path = resolve(context.host.cwd, input.out);
       writeOut(path, next);
-      warnIfCommittable(context, located.repository.root, path);
+      warnIfCommittable(context, path);
     }
     const writeAuditRow = auditRowWriter(
       context,

@@ -49,7 +49,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
       host.random(size),
     );
     if (!flags.dryRun) {
-      warnIfCommittable(context, located.repository.root, file);
+      warnIfCommittable(context, file);
       writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };

@@ -196,7 +196,7 @@ describe("the commands", () => {
     expect(describePull(fourth).notes).toEqual([
       `demo is at generation 1 (${first.timestamp}): 1 file, 4 bytes`,
       "~ .env.demo",
-      `what was there before is kept, encrypted, in ${fourth.backup}`,
+      `what was there before is kept, encrypted, in ${fourth.backup}; to look into it: vsync backup diff demo`,
     ]);
   });
 
