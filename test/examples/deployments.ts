@@ -170,6 +170,12 @@ describeWithS3("the GitHub workflow", (s3) => {
   });
   afterAll(() => shop?.[Symbol.dispose]());
 
+  test("installs the version that is here", () => {
+    const { version } = JSON.parse(read("../packages/cli/package.json"));
+    const [install] = steps.filter(({ name }) => name === "Install vsync");
+    expect(install?.run).toContain(`@muthuishere/vsync@${version}`);
+  });
+
   test("its steps deploy with the vault's values, which do not show in the log", async () => {
     const { machine, folder, token } = shop;
     const words = join(folder, "ci-words");
