@@ -166,7 +166,7 @@ export function start(
   { bob, now }: World,
   args: readonly string[],
   { before = [], node = [] }: { before?: readonly string[]; node?: readonly string[] } = {},
-): { readonly kill: () => void; readonly ended: Promise<Ended> } {
+): { readonly kill: (signal?: NodeJS.Signals) => void; readonly ended: Promise<Ended> } {
   const clock = [
     "--import",
     `data:text/javascript,${encodeURIComponent(CLOCK.replaceAll("NOW", String(now())))}`,
@@ -186,7 +186,7 @@ export function start(
     stderr += text;
   });
   const ended = once(child, "close").then(([status, signal]) => ({ status, signal, stdout, stderr }));
-  return { kill: () => void child.kill("SIGKILL"), ended };
+  return { kill: (signal = "SIGKILL") => void child.kill(signal), ended };
 }
 
 /** What is on Bob's machine, each thing by itself. */
