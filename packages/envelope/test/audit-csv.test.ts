@@ -90,15 +90,35 @@ test("what is no audit log is told apart from an empty one", async () => {
     `${AUDIT_HEADER}a"b`,
     AUDIT_HEADER.slice(0, -1),
     `${AUDIT_HEADER}"open`,
+    // Twelve fields each, but for what is wrong with one of them.
+    `${AUDIT_HEADER}a"b,,,,,,,,,,,\n`,
+    `${AUDIT_HEADER}"a"b,,,,,,,,,,,\n`,
+    `${AUDIT_HEADER},,,,,,,,,,,"never closed\n`,
+    `${AUDIT_HEADER},,,,,,,,,,,"no line feed"`,
   ]) {
     expect(await readAuditLog(keys, utf8(text)), text).toBeNull();
     expect(await readLastChain(keys, utf8(text))).toBeNull();
   }
+  expect(await readAuditLog(keys, concat([utf8(AUDIT_HEADER), Uint8Array.of(0xff)]))).toBeNull();
   const log = await logOf([row({}), row({ gen: "2" })]);
   expect(await readLastChain(keys, log)).toMatch(/^[0-9a-f]{64}$/);
   const cut = log.subarray(0, -1);
   expect(await readLastChain(keys, cut)).toBeNull();
   expect(await readLastChain(await expandKeys(new Uint8Array(32)), log)).toBeNull();
+});
+
+test("cells are quoted when they have to be, and no others are", async () => {
+  const cells = { hostname: 'a"b', os_user: "a,b", git_email: "two\nlines", runtime: "\r", meta: "plain" };
+  const { line } = await encodeAuditRow(keys, row(cells), "");
+  expect(Buffer.from(line).toString()).toMatch(
+    /^2026-06-01T12:00:00\.000Z,push,20260601-120000,1,"a""b",10\.0\.0\.1,"a,b","two\nlines",0\.9\.0,"'\r",plain,[0-9a-f]{64}\n$/,
+  );
+});
+
+test("meta of exactly 2 KiB is kept, and what is too large without an id gets none", () => {
+  const empty = encodeAuditMeta({ note: "" }).text.length;
+  expect(encodeAuditMeta({ note: "x".repeat(2048 - empty) }).truncated).toBe(false);
+  expect(encodeAuditMeta({ note: "x".repeat(2049 - empty) }).text).toBe('{"_truncated":true}');
 });
 
 test("meta beyond 2 KiB is cut down to its id and a note", () => {

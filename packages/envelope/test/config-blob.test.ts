@@ -163,9 +163,19 @@ describe("base64 has one spelling", () => {
     expect(fromBase64url(toBase64url(bytes))).toEqual(bytes);
     expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString("base64"));
   });
-  test.each(["A", "AA", "AB==", "AAB=", "A===", "AAAA=", "AA=A", "AA\n=", " AAA"])("%j is none", (text) =>
-    expect(fromBase64(text)).toBeNull(),
-  );
+  test.each([
+    "A",
+    "AA",
+    "AB==",
+    "AAB=",
+    "A===",
+    "AAAA=",
+    "AA=A",
+    "AA\n=",
+    " AAA",
+    "AAAA AAAA",
+    "AAAA    AAAA",
+  ])("%j is none", (text) => expect(fromBase64(text)).toBeNull());
   test.each(["A", "AB", "AAB", "AA==", "A+AA"])("%j is none of base64url", (text) =>
     expect(fromBase64url(text)).toBeNull(),
   );

@@ -11,7 +11,9 @@ describe("RQE1", () => {
   test("comes back, whatever the parts, and differs each time", async () => {
     const parts = [utf8("one"), new Uint8Array(0), utf8("two")];
     const first = await encryptEnvelope(master, parts);
-    expect(await decryptEnvelope(master, first)).toEqual(utf8("onetwo"));
+    const received = first.slice();
+    expect(await decryptEnvelope(master, received)).toEqual(utf8("onetwo"));
+    expect(received).toEqual(first);
     expect(await encryptEnvelope(master, parts)).not.toEqual(first);
   });
 
@@ -69,6 +71,8 @@ describe("RQEM0001", () => {
   test("gives back the version and a view of the payload", () => {
     const { timestamp, payload } = decodePointerSeal(sealed, "20240229-235959");
     expect(timestamp).toBe("20240229-235959");
+    expect(decodePointerSeal(sealed).timestamp).toBe("20240229-235959");
+    expect(() => encodePointerSeal("20230229-235959")).toThrow(RangeError);
     expect(payload).toEqual(Uint8Array.of(1, 2, 3));
     expect(payload.buffer).toBe(sealed.buffer);
   });

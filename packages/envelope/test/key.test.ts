@@ -1,14 +1,16 @@
-import { pbkdf2Sync } from "node:crypto";
+import { hkdfSync, pbkdf2Sync } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { fromBase64, toHex } from "../src/encoding.ts";
+import { equalBytes, fromBase64, toHex } from "../src/encoding.ts";
 import { BundleCorruptError } from "../src/errors.ts";
 import {
   checkKdf,
   deriveKeys,
   deriveMaster,
+  expandKeys,
   generatePassphrase,
   generateSalt,
   passphraseProblem,
+  wipe,
 } from "../src/key.ts";
 import { formatTimestamp, nextTimestamp, parseTimestamp } from "../src/timestamp.ts";
 
@@ -49,6 +51,7 @@ test("generated secrets have their documented shape", () => {
 describe("a new passphrase", () => {
   const rules = { chosen: true, iterations: 600_000 };
   test("is taken", () => expect(passphraseProblem("correct horse", rules)).toBeNull());
+  test("is taken from 12 characters on", () => expect(passphraseProblem("twelve chars", rules)).toBeNull());
   test.each([
     ["too short", "elevenchars"],
     ["characters and not code units count", "😀😀😀😀😀😀"],
@@ -83,4 +86,33 @@ describe("version timestamps", () => {
     "%j is none",
     (text) => expect(parseTimestamp(text)).toBeNull(),
   );
+});
+
+test("iterations are taken up to both limits", () => {
+  for (const iterations of [100_000, 10_000_000]) checkKdf("saltsalt", iterations);
+});
+
+test("the seal and chain keys are the documented HKDF of the master key", async () => {
+  const master = new Uint8Array(32).fill(5);
+  const expanded = await expandKeys(master);
+  for (const [key, info] of [
+    [expanded.sealKey, "vsync manifest seal v1"],
+    [expanded.chainKey, "vsync audit chain v1"],
+  ] as const) {
+    expect(toHex(key)).toBe(Buffer.from(hkdfSync("sha256", master, "", info, 32)).toString("hex"));
+  }
+});
+
+test("wiping leaves nothing of a secret", () => {
+  const [one, two] = [Uint8Array.of(1, 2), Uint8Array.of(3)];
+  wipe(one, two);
+  expect([...one, ...two]).toEqual([0, 0, 0]);
+});
+
+test("bytes are equal when all of them are, and none is left over", () => {
+  expect(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(true);
+  for (const other of [[1], [1, 3], [0, 2], [1, 2, 0], []]) {
+    expect(equalBytes(Uint8Array.of(1, 2), Uint8Array.from(other))).toBe(false);
+    expect(equalBytes(Uint8Array.from(other), Uint8Array.of(1, 2))).toBe(false);
+  }
 });

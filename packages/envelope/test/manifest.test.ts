@@ -4,9 +4,11 @@ import { fromHex, utf8 } from "../src/encoding.ts";
 import { BundleCorruptError } from "../src/errors.ts";
 import { expandKeys, type VaultKeys } from "../src/key.ts";
 import {
+  graceUntil,
   judgeManifest,
   type ManifestFields,
   readGeneration,
+  readTimestamp,
   sealGrace,
   sealManifest,
 } from "../src/manifest.ts";
@@ -161,4 +163,29 @@ test("a HEAD's generation is read or is none", () => {
 test("hex has one spelling", () => {
   expect(fromHex("00ff")).toEqual(Uint8Array.of(0, 255));
   for (const text of ["0", "0F", "0g"]) expect(fromHex(text)).toBeNull();
+});
+
+test("a body's version is read before its seal, white space around it or not, and nothing else is", () => {
+  expect(readTimestamp(utf8(" 20260601-115900\r\n"))).toBe("20260601-115900");
+  for (const body of ["", "20260601", "20260601 -115900", "<html>"])
+    expect(readTimestamp(utf8(body))).toBeNull();
+});
+
+test("a manifest with every field gives all of them back, and a grace period its end", async () => {
+  const grace = await sealGrace(oldKeys, prefix, { ...fields, until: "20260701-000000" });
+  const whole = { ...fields, grace };
+  const sealed = await sealManifest(keys, prefix, whole);
+  expect(await judgeManifest(keys, prefix, sealed, now)).toEqual({ kind: "verified", manifest: whole });
+  const { rotatedAt: _, ...plain } = fields;
+  const verdict = await judgeManifest(keys, prefix, await sealManifest(keys, prefix, plain), now);
+  expect(verdict).toEqual({ kind: "verified", manifest: plain });
+  expect(Object.keys((verdict as { manifest: object }).manifest)).not.toContain("grace");
+  expect(graceUntil(grace)).toBe("20260701-000000");
+  for (const broken of [
+    "",
+    `${grace}.x`,
+    grace.replace("20260701", "20260732"),
+    grace.replace(".7.", ".07."),
+  ])
+    expect(graceUntil(broken)).toBeNull();
 });

@@ -1,0 +1,81 @@
+// A bundle as writer and reader exchange it: what has to fit together before a file is handed on.
+
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { ARCHIVE_LIMITS } from "../src/archive.ts";
+import { type ExpectedBundle, openBundle, sealBundle } from "../src/bundle.ts";
+import { toHex, utf8 } from "../src/encoding.ts";
+import { BundleCorruptError, WrongPassphraseError } from "../src/errors.ts";
+import { expandKeys } from "../src/key.ts";
+
+const VERSION = "20260102-030405";
+const keys = await expandKeys(new Uint8Array(32).fill(1));
+const otherKeys = await expandKeys(new Uint8Array(32).fill(2));
+const files = new Map([
+  [".env.prod", { bytes: utf8("A=1\n".repeat(100)), executable: false }],
+  ["noise", { bytes: crypto.getRandomValues(new Uint8Array(3000)), executable: true }],
+  ["more", { bytes: crypto.getRandomValues(new Uint8Array(50)), executable: false }],
+]);
+const { bytes, sha256 } = await sealBundle(keys, VERSION, files);
+const expected: ExpectedBundle = { timestamp: VERSION, sha256, sealed: true };
+
+/** What it says besides its class. */
+async function refusal(
+  bundle: Uint8Array,
+  kind: typeof BundleCorruptError | typeof WrongPassphraseError,
+  change: Partial<ExpectedBundle> = {},
+  by = keys,
+): Promise<string> {
+  const error = await openBundle(by, bundle, { ...expected, ...change }).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(kind);
+  return (error as Error).message;
+}
+
+test("its digest is that of the bytes, and its files come back in the order of their names", async () => {
+  expect(sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
+  const opened = await openBundle(keys, bytes, expected);
+  expect([...opened.keys()]).toEqual([".env.prod", "more", "noise"]);
+  expect(opened).toEqual(files);
+});
+
+test("it is left as it was unless it may be overwritten, and then the same comes out", async () => {
+  const received = bytes.slice();
+  await openBundle(keys, received, expected);
+  expect(received).toEqual(bytes);
+  expect(await openBundle(keys, received, expected, { overwrite: true })).toEqual(files);
+  expect(received).not.toEqual(bytes);
+});
+
+test("of the decrypted archive nothing but the files is left in memory", async () => {
+  const received = bytes.slice();
+  const opened = await openBundle(keys, received, expected, { overwrite: true });
+  const memory = Buffer.from((opened.get("noise") as { bytes: Uint8Array }).bytes.buffer);
+  // Magic and IV of the envelope are not secret, and lie before what was decrypted.
+  const rest = toHex(memory.subarray(16, -16));
+  expect(rest).toContain(toHex((files.get("noise") as { bytes: Uint8Array }).bytes));
+  for (const trace of [utf8("RQEM0001"), utf8("noise"), utf8("PK"), utf8(VERSION)])
+    expect(memory.includes(Buffer.from(trace))).toBe(false);
+});
+
+test("another digest, timestamp or size is corrupt and says which", async () => {
+  expect(await refusal(bytes, BundleCorruptError, { sha256: "0".repeat(64) })).toContain("digest differs");
+  const moved = await refusal(bytes, BundleCorruptError, { timestamp: "20260102-030406" });
+  expect(moved).toContain("20260102-030406");
+  expect(moved).toContain(VERSION);
+  const limits = { ...ARCHIVE_LIMITS, maxBundleBytes: bytes.length };
+  expect(await openBundle(keys, bytes, expected, { limits })).toEqual(files);
+  const smaller = { ...limits, maxBundleBytes: bytes.length - 1 };
+  await expect(openBundle(keys, bytes, expected, { limits: smaller })).rejects.toThrow(
+    new BundleCorruptError(`bundle of ${bytes.length} bytes; the limit is ${bytes.length - 1}`),
+  );
+});
+
+test("a tag that does not verify is damage under a verified seal, and perhaps a wrong passphrase without one", async () => {
+  const { sha256: _, ...unsealed } = { ...expected, sealed: false };
+  const open = openBundle(otherKeys, bytes, unsealed);
+  await expect(open).rejects.toThrow(WrongPassphraseError);
+  expect(await refusal(bytes, BundleCorruptError, {}, otherKeys)).toContain("though the passphrase is right");
+  expect(await openBundle(keys, bytes, unsealed)).toEqual(files);
+  const broken = { ...unsealed, sealed: true };
+  await expect(openBundle(keys, bytes.slice(0, 20), broken)).rejects.toThrow(/cut short/);
+});
