@@ -20,7 +20,8 @@ import { type Answer, type Shown, typeLine } from "./terminal-session.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
-export type Person = "alice" | "bob";
+/** A home each; the laptop is a second one of alice's. */
+export type Person = "alice" | "bob" | "laptop";
 
 export interface Shop {
   /** Everything is below it. */
@@ -41,8 +42,8 @@ export interface LineOptions {
   readonly onWritten?: (written: string) => void;
 }
 
-/** Two homes with an empty clone of the repository each. */
-export async function openShop(): Promise<Shop> {
+/** Homes with an empty clone of the repository each. */
+export async function openShop(people: readonly Person[] = ["alice", "bob"]): Promise<Shop> {
   const outside = realpathSync(mkdtempSync(join(tmpdir(), "vsync-shop-")));
   const folder = join(outside, "home");
   const bin = join(outside, "bin");
@@ -77,7 +78,7 @@ export async function openShop(): Promise<Shop> {
     },
     remove: () => rmSync(outside, { recursive: true, force: true }),
   };
-  for (const person of ["alice", "bob"] as const) {
+  for (const person of people) {
     mkdirSync(join(home(person), "shop"), { recursive: true });
     await must(shop, person, "git init --quiet && git remote add origin https://git.example/acme/shop.git");
     await must(shop, person, `git config user.email ${person}@acme.example`);

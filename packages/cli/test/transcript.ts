@@ -18,11 +18,11 @@ export function entry(shop: Shop, line: string, { screen, status }: Shown, perso
   return `${prompt} ${line}\n${shown === "" ? "" : `${shown}\n`}[exit ${status}]\n`;
 }
 
-/** Compares with test/transcripts/<name>.txt; with VSYNC_UPDATE_TRANSCRIPTS=1 it writes that file. */
-export function expectTranscript(name: string, entries: readonly string[]): void {
+/** Compares with test/transcripts/<name>.txt; with VSYNC_UPDATE_TRANSCRIPTS=1 it writes that file, unless only to be compared. */
+export function expectTranscript(name: string, entries: readonly string[], writable = true): void {
   const path = fileURLToPath(new URL(`./transcripts/${name}.txt`, import.meta.url));
   const text = entries.join("\n");
-  if (process.env.VSYNC_UPDATE_TRANSCRIPTS === "1") {
+  if (writable && process.env.VSYNC_UPDATE_TRANSCRIPTS === "1") {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
