@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EXIT_CODES } from "../../packages/cli/src/exit-codes.ts";
 import { pack } from "../../scripts/packed.ts";
 import { bareEnvironment, makeMachine, run } from "../machine.ts";
 
@@ -123,5 +124,27 @@ describe.each(MANAGERS)("installed by $name", ({ name, program, args, files = {}
     expect({ dependencies, optionalDependencies, peerDependencies, scripts }).toEqual({
       scripts: expect.not.objectContaining({ install: expect.anything(), postinstall: expect.anything() }),
     });
+  });
+});
+
+test("installed without optional dependencies, the command says what is missing", async () => {
+  const project = join(scratch, "without-binding");
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), '{ "name": "app", "private": true }');
+  const npm = join(here, "node_modules/npm/bin/npm-cli.js");
+  const install = ["install", "--omit=optional", "--no-audit", "--no-fund", tarballs["@muthuishere/vsync"]];
+  await run(process.execPath, [npm, ...install], { cwd: project, env: process.env });
+  const machine = await makeMachine(join(scratch, "machine-without-binding"));
+  const { VSYNC_KEYSTORE, ...env } = machine.env;
+  const bucket = ["--endpoint", pathToFileURL(machine.home).href, "--bucket", "bucket"];
+  const init = ["init", "demo", "--iterations", "100000", "--json", ...bucket];
+  const { stdout } = await run(join(project, "node_modules/.bin/vsync"), init, {
+    cwd: machine.repository,
+    env,
+    status: EXIT_CODES.LOCAL_IO.status,
+  });
+  expect(JSON.parse(stdout).error).toMatchObject({
+    message: expect.stringMatching(/^what asks the keychain cannot be loaded/),
+    hint: expect.stringContaining("with its optional dependencies"),
   });
 });

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EXIT_CODES } from "../../packages/cli/src/exit-codes.ts";
 import { describeOnBuckets } from "../buckets.ts";
 import { describeDemoVault, describeFolder, writeDemoVault } from "../demo-vault.ts";
 import { handOver, type Machine, makeMachine, run } from "../machine.ts";
@@ -61,6 +62,21 @@ test("comes with the licences of all that is in it", () => {
   for (const part of ["@aws-sdk/", "commander ", "@napi-rs/keyring", "Node.js is licensed", "OpenSSL"]) {
     expect(text).toContain(part);
   }
+});
+
+test("says what to do where the keychain's binding cannot be unpacked", async () => {
+  const machine = await withExecutable();
+  const { VSYNC_KEYSTORE, ...env } = machine.env;
+  const bucket = ["--endpoint", `file://${machine.home}`, "--bucket", "bucket"];
+  const { stdout } = await run(executable, ["init", "demo", "--iterations", "100000", "--json", ...bucket], {
+    cwd: machine.repository,
+    env: { ...env, TMPDIR: join(scratch, "nowhere") },
+    status: EXIT_CODES.LOCAL_IO.status,
+  });
+  expect(JSON.parse(stdout).error).toMatchObject({
+    message: expect.stringMatching(/^what asks the keychain cannot be loaded: ENOENT/),
+    hint: expect.stringContaining("TMPDIR=<folder>"),
+  });
 });
 
 let count = 0;

@@ -8,6 +8,7 @@ import type { Installation, Keyring } from "./installation.ts";
 
 export const installation: Installation = {
   loadKeyring,
+  keyringHint: "name a temporary folder that may be written and has no mount option noexec: TMPDIR=<folder>",
   readDocuments: () => new Map(Object.entries(JSON.parse(getAsset("documents.json", "utf8")))),
 };
 

@@ -9,6 +9,7 @@ const FOLDERS = [new URL("./docs/", import.meta.url), new URL("../../../docs/pro
 
 export const installation: Installation = {
   loadKeyring: () => createRequire(import.meta.url)("@napi-rs/keyring") as Keyring,
+  keyringHint: "install vsync anew, with its optional dependencies: npm install --global @muthuishere/vsync",
   readDocuments: () => FOLDERS.map(readFolder).find(({ size }) => size > 0) ?? new Map(),
 };
 

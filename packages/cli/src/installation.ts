@@ -6,6 +6,8 @@ export type Keyring = typeof import("@napi-rs/keyring");
 export interface Installation {
   /** The binding to the operating system's keychain. Native, a few milliseconds to load: call it once. */
   loadKeyring(): Keyring;
+  /** What to do where that fails. */
+  readonly keyringHint: string;
   /** What `vsync docs` shows, by topic; empty when somebody has taken it away. */
   readDocuments(): ReadonlyMap<string, string>;
 }

@@ -18,14 +18,14 @@ export function openKeychain(host: Host): Keystore {
   let keyring: Keyring | undefined;
   // Needed by few runs: loaded here and not at start.
   const loadKeyring = (): Keyring => {
-    keyring ??= installation.loadKeyring();
+    keyring ??= loadBinding(host);
     return keyring;
   };
   const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
       return await soon(question());
     } catch (error) {
-      throw keychainError(host, description, error);
+      throw error instanceof CliError ? error : keychainError(host, description, error);
     }
   };
   const use = <T>(account: string, action: (entry: Entry) => Promise<T>): Promise<T> =>
@@ -50,6 +50,16 @@ const NAMES: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "the macOS keychain",
   win32: "the Windows credential manager",
 };
+
+function loadBinding(host: Host): Keyring {
+  try {
+    return installation.loadKeyring();
+  } catch (cause) {
+    const [reason] = String((cause as Error).message).split("\n");
+    const hint = `${installation.keyringHint}; ${withoutKeychain(host)}`;
+    throw new CliError("LOCAL_IO", `what asks the keychain cannot be loaded: ${reason}`, hint, { cause });
+  }
+}
 
 function openEntry({ AsyncEntry }: Keyring, host: Host, account: string): Entry {
   // The Secret Service by name: left to itself the library may take the kernel keyring, which a reboot empties.
@@ -94,13 +104,21 @@ function keychainError(host: Host, description: string, error: unknown): CliErro
     absent:
       host.platform === "linux" ? "on a desktop: start gnome-keyring or KWallet, in a D-Bus session" : "",
   }[trouble];
-  // One that works as it stands, for a new environment too; a given passphrase has to be made first.
+  return new CliError(
+    "LOCAL_IO",
+    `${message}: ${reason}`,
+    [first, withoutKeychain(host)].filter(Boolean).join("; "),
+    {
+      cause: error,
+    },
+  );
+}
+
+// One that works as it stands, for a new environment too; a given passphrase has to be made first.
+function withoutKeychain({ platform }: Host): string {
   const setting =
-    host.platform === "win32"
+    platform === "win32"
       ? '$env:VSYNC_KEYSTORE = "file:~/.vsync-keys"'
       : "export VSYNC_KEYSTORE=file:~/.vsync-keys";
-  const otherwise = `without a keychain: ${setting}   (passphrases are then private files in that folder); in CI: VSYNC_PASSPHRASE_FILE=<path> or VSYNC_PASSPHRASE`;
-  return new CliError("LOCAL_IO", `${message}: ${reason}`, [first, otherwise].filter(Boolean).join("; "), {
-    cause: error,
-  });
+  return `without a keychain: ${setting}   (passphrases are then private files in that folder); in CI: VSYNC_PASSPHRASE_FILE=<path> or VSYNC_PASSPHRASE`;
 }
