@@ -17,7 +17,7 @@ describe.skipIf(!RUNS)("a command cut short, and what comes after it", () => {
   });
   afterAll(() => world.close());
 
-  test.each(SCENARIOS)("$name", async (scenario) => {
+  test.each(SCENARIOS)("$name", { timeout: 300_000 }, async (scenario) => {
     const turn = (seed + SCENARIOS.indexOf(scenario)) % 3;
     const options = { seed, sample: 2 };
     const { failures } =
