@@ -11,8 +11,11 @@ import type { Order, Report } from "./feed.ts";
 export type Done = Extract<Report, { kind: "done" }>;
 
 const FEED = fileURLToPath(new URL("./feed.ts", import.meta.url));
-/** A process that says nothing for so long hangs. It says something each second, on a machine that is not busy. */
-const HANG_MS = 300_000;
+/**
+ * A process that says nothing for so long hangs. It says something each second, on a machine that is not busy. Less than
+ * a test's time, or nobody would be told the input.
+ */
+const HANG_MS = 100_000;
 /** Of JavaScript's heap: a parser that fills it takes its process down. */
 const MAX_HEAP_MIB = 512;
 
