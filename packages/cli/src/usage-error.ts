@@ -3,6 +3,7 @@
 import type { Command, CommanderError } from "commander";
 import { CliError } from "./cli-error.ts";
 import { nearest } from "./nearest.ts";
+import { visible } from "./terminal.ts";
 
 /** `command`: the one that could not make sense of its arguments. */
 export function usageError({ code, message }: CommanderError, command: Command): CliError {
@@ -16,13 +17,17 @@ export function usageError({ code, message }: CommanderError, command: Command):
     const file = SECRET.test(word) ? secretFileOption(command) : null;
     if (file !== null) return secretOnCommandLine(word, file, help);
     const meant = nearest(word, [...optionNames(command), "--help"]);
-    return new CliError("USAGE", said, meant === null ? help : `did you mean ${meant}?   (${help})`);
+    return new CliError("USAGE", visible(said), meant === null ? help : `did you mean ${meant}?   (${help})`);
   }
   if (kind === "command") {
     const meant = nearest(word, commandNames(command));
-    return new CliError("USAGE", said, meant === null ? help : `did you mean ${path} ${meant}?   (${help})`);
+    return new CliError(
+      "USAGE",
+      visible(said),
+      meant === null ? help : `did you mean ${path} ${meant}?   (${help})`,
+    );
   }
-  return new CliError("USAGE", said, help);
+  return new CliError("USAGE", visible(said), help);
 }
 
 const SECRET = /secret|pass(word|phrase)?\b|token/;
@@ -38,7 +43,7 @@ function noCommand(command: Command, path: string): CliError {
 function secretOnCommandLine(flag: string, { flags }: { readonly flags: string }, help: string): CliError {
   return new CliError(
     "USAGE",
-    `there is no ${flag}: a secret on the command line would stay in the shell's history and be seen by other users`,
+    `there is no ${visible(flag)}: a secret on the command line would stay in the shell's history and be seen by other users`,
     `${flags}   takes it from a file, or with - from standard input   (${help})`,
   );
 }

@@ -16,6 +16,7 @@ import { nodeHost } from "../../../src/host.ts";
 import { findRepository, normaliseName, parseOrigin } from "../../../src/identity/repository.ts";
 import { buildProgram } from "../../../src/program.ts";
 import { visible } from "../../../src/terminal.ts";
+import { usageError } from "../../../src/usage-error.ts";
 import { loadLedger, saveLedger } from "../../../src/vault/ledger.ts";
 import { loadPending, savePending } from "../../../src/vault/pending.ts";
 import { statePaths } from "../../../src/vault/state-paths.ts";
@@ -275,10 +276,10 @@ export const MACHINE: readonly Target[] = [
       ].map(bytes),
       made: fc.array(argument, { maxLength: 7 }).map(json),
       words: ["--", "-", "=", '","', "--meta", "--help", "__proto__", "\\u0000"],
-      maxBytes: 2048,
+      maxBytes: 400,
     },
     feed: (input) =>
-      endsIn([CommanderError], async () => {
+      endsIn([CliError], async () => {
         let args: unknown;
         try {
           args = JSON.parse(text(input));
@@ -286,7 +287,11 @@ export const MACHINE: readonly Target[] = [
           return "none";
         }
         if (!Array.isArray(args) || !args.every((arg) => typeof arg === "string")) return "none";
-        await program.parseAsync(args, { from: "user" });
+        try {
+          await program.parseAsync(args, { from: "user" });
+        } catch (error) {
+          throw error instanceof CommanderError ? usageError(error, program) : error;
+        }
         return `understood ${args[0]}`;
       }),
   },
