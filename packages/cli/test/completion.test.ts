@@ -52,16 +52,34 @@ describe("completion knows", () => {
 
 const main = join(dirname(fileURLToPath(import.meta.url)), "../dist/main.js");
 
-test("bash completes with the script as it is printed", async () => {
-  const place = makeWorkplace();
-  const bin = join(place.folder, "bin");
+/** The built command, on the PATH of a shell that is somebody else's. */
+function makeShell(): Record<string, string> {
+  const { folder, home } = makeWorkplace();
+  const bin = join(folder, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "vsync"), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
   chmodSync(join(bin, "vsync"), 0o755);
+  return { PATH: `${bin}:${process.env.PATH}`, HOME: home };
+}
+
+test("bash completes with the script as it is printed", async () => {
   const { script } = await completion({ shell: "bash" });
   const ask = `${script}\nCOMP_WORDS=(vsync share imp); COMP_CWORD=2; _vsync; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const env = { PATH: `${bin}:${process.env.PATH}`, HOME: place.home };
+  const env = makeShell();
   expect(execFileSync("bash", ["-c", ask], { env, encoding: "utf8" })).toBe("import\n");
+});
+
+test("fish, where there is one, completes with it", async () => {
+  if (spawnSync("fish", ["-c", ""]).error !== undefined) return;
+  const { script } = await completion({ shell: "fish" });
+  const env = makeShell();
+  const ask = (typed: string) =>
+    execFileSync("fish", ["--no-config", "-c", `${script}\ncomplete -C '${typed}'`], {
+      env,
+      encoding: "utf8",
+    });
+  expect(ask("vsync share imp")).toBe("import\n");
+  expect(ask("vsync pull --accept")).toBe("--accept-rollback\n");
 });
 
 test("evaluating the script says nothing; how to install it is for somebody who looks at it", async () => {
