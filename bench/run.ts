@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { benchAudit } from "./audit.ts";
 import { benchLookups } from "./lookups.ts";
 import { benchOpen } from "./open.ts";
 import { benchOthers } from "./others.ts";
@@ -19,6 +20,7 @@ const PARTS = {
   vaults: benchVaults,
   lookups: benchLookups,
   push: benchPush,
+  audit: benchAudit,
   others: benchOthers,
 };
 

@@ -2,6 +2,7 @@
 
 import { type Command, CommanderError } from "commander";
 import type { Context, Flags } from "./context.ts";
+import { showsMemory } from "./node-options.ts";
 import { buildProgram, flagsOf } from "./program.ts";
 
 /**
@@ -15,6 +16,7 @@ export async function runCommandLine(
   let status = 0;
   const program = buildProgram(async (act) => {
     const context = openContext(flagsOf(program));
+    warnOfOpenMemory(context);
     const { result, said, status: own = 0 } = await act(context);
     status = own;
     if (said !== null) context.terminal.finish(result, said);
@@ -39,6 +41,14 @@ export async function runCommandLine(
     const { usageError } = await import("./usage-error.ts");
     throw usageError(error, stumbled);
   }
+}
+
+function warnOfOpenMemory({ host, terminal }: Context): void {
+  const options = showsMemory(host.env.NODE_OPTIONS, process.execArgv);
+  if (options.length === 0) return;
+  terminal.warn(
+    `${options.join(", ")}: whoever uses that sees this process's memory, and the secrets in it (unset NODE_OPTIONS when you run vsync)`,
+  );
 }
 
 // Commander would write and exit by itself; each command inherits this only when it is set before it is added.

@@ -317,6 +317,34 @@ describe("stdout", () => {
   });
 });
 
+describe("options that show memory", () => {
+  const warnings = (stderr: string) => stderr.match(/^warning: --.*the secrets in it.*$/gm) ?? [];
+
+  test.each([
+    "--inspect=127.0.0.1:0",
+    "--heapsnapshot-signal=SIGUSR2",
+    "--heapsnapshot-near-heap-limit=1",
+    "--report-on-signal",
+    "--report-uncaught-exception",
+    "--abort-on-uncaught-exception",
+  ])("%s is warned about, once", async (option) => {
+    const { stderr } = await vsync(["keystore", "list"], { env: { NODE_OPTIONS: option } });
+    expect(warnings(stderr)).toEqual([expect.stringContaining(option.replace(/=.*/, ""))]);
+  });
+
+  test("are warned about on the command line too, and with --quiet", async () => {
+    const place = makeWorkplace();
+    const options = { cwd: place.root, env: environment(place) };
+    const args = ["--report-on-fatalerror", MAIN, "keystore", "list", "--quiet"];
+    expect(warnings((await run(process.execPath, args, options)).stderr)).toHaveLength(1);
+  });
+
+  test("are not found in others", async () => {
+    const env = { NODE_OPTIONS: "--max-old-space-size=99 --report-dir=/tmp --enable-source-maps" };
+    expect(warnings((await vsync(["keystore", "list"], { env })).stderr)).toEqual([]);
+  });
+});
+
 test("SIGINT in the middle of the work ends it with 130 and leaves everything as it was", async () => {
   const place = makeWorkplace();
   const silent = createServer().listen(0, "127.0.0.1");

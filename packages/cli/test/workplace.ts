@@ -31,10 +31,13 @@ export interface ContextOptions {
   readonly host?: Partial<Host>;
 }
 
-/** Removed when the test ends. */
-export function makeWorkplace(origin: string | null = "https://git.example/acme/shop.git"): Workplace {
+/** Removed when the test ends, or when `whenDone` calls it. */
+export function makeWorkplace(
+  origin: string | null = "https://git.example/acme/shop.git",
+  whenDone: (remove: () => void) => void = onTestFinished,
+): Workplace {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "vsync-test-")));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  whenDone(() => rmSync(folder, { recursive: true, force: true }));
   const root = join(folder, "shop");
   const home = join(folder, "home");
   mkdirSync(root);

@@ -10,7 +10,7 @@ import { formatTable } from "../terminal.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { type Version, walkHistory } from "../vault/history.ts";
 import { loadLedger } from "../vault/ledger.ts";
-import { readStanding } from "../vault/standing.ts";
+import { missingManifest, readStanding } from "../vault/standing.ts";
 
 export interface AuditLogInput {
   readonly env: string;
@@ -98,11 +98,13 @@ async function verify(environment: Environment): Promise<Finding[]> {
   let step = await walk.next();
   for (; !step.done; step = await walk.next()) segments.push(step.value);
   const chains = new Set(segments.flatMap(({ log }) => log.chains));
-  const { current } = await readStanding(environment);
+  const { current, ledger } = await readStanding(environment);
+  const missing = current === null ? missingManifest(environment, ledger) : null;
   const versions: Version[] = [];
   if (current !== null) for await (const version of walkHistory(remote, current)) versions.push(version);
   const stored = await listClosed(environment);
-  return judgeLog({ segments, ended: step.value, stored, versions, rememberedChain, chains });
+  const findings = judgeLog({ segments, ended: step.value, stored, versions, rememberedChain, chains });
+  return missing === null ? findings : [{ file: null, row: null, problem: missing }, ...findings];
 }
 
 /** Null where the credentials may not list: then foreign files cannot be seen. */

@@ -10,7 +10,7 @@ import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { type Version, walkHistory } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
-import { readStanding } from "../vault/standing.ts";
+import { missingManifest, readStanding } from "../vault/standing.ts";
 
 export interface VersionsInput {
   readonly env: string;
@@ -43,8 +43,9 @@ export async function versions(context: Context, input: VersionsInput): Promise<
   const { env, key } = input;
   const limit = input.all ? Number.POSITIVE_INFINITY : (input.limit ?? DEFAULT_LIMIT);
   return await withEnvironment(context, env, async (environment) => {
-    const { current } = await readStanding(environment);
-    if (current === null) return { env, versions: [], more: false, ended: null };
+    const { current, ledger } = await readStanding(environment);
+    if (current === null)
+      return { env, versions: [], more: false, ended: missingManifest(environment, ledger) };
     const found: Version[] = [];
     const walk =
       key === undefined ? walkHistory(environment.remote, current) : walkChanges(environment, current, key);
@@ -67,6 +68,8 @@ export function describeVersions(result: VersionsResult, nowMs: number, key?: st
     const far = ended === null ? "" : `, as far as the history can be followed: ${ended}`;
     return { notes: [`no version of ${env} changed ${visible(key)}${far}`] };
   }
+  if (versions.length === 0 && ended !== null)
+    return { notes: [`no version of ${env} can be listed: ${ended}`] };
   if (versions.length === 0) return { notes: [`${env} has no version yet: vsync push ${env}`] };
   const rows = versions.map(({ current, timestamp, generation, size, storedAt, who, action, note }) => [
     current ? "*" : "",

@@ -4,6 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFolder, stateFolder } from "../config/paths.ts";
 import type { Host } from "../host.ts";
+import { revealsAnything } from "../node-options.ts";
 import { shellWord } from "../shell-word.ts";
 import { VERSION } from "../version.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
@@ -17,14 +18,9 @@ export function checkVersions({ platform }: Host): Check {
   return fail("versions", "UNSUPPORTED_VERSION", says, `install Node.js ${OLDEST_NODE} or later`);
 }
 
-/** Options by which somebody else could read this process's memory, or have code of theirs in it. */
-const REVEALING =
-  /(?<![\w-])(--(?:inspect|heapsnapshot|heap-prof|cpu-prof|report-|diagnostic-dir|abort-on-uncaught-exception|require|import|loader|experimental-loader)[\w-]*|-r)(?![\w-])/g;
-
 /** `execArgv`: what this process was started with. */
 export function checkNodeOptions({ env }: Pick<Host, "env">, execArgv: readonly string[]): Check {
-  const options = [env.NODE_OPTIONS ?? "", ...execArgv].join(" ");
-  const found = [...new Set(options.match(REVEALING) ?? [])];
+  const found = revealsAnything(env.NODE_OPTIONS, execArgv);
   if (env.NODE_V8_COVERAGE) found.push("NODE_V8_COVERAGE");
   if (found.length === 0) return ok("node options", "no inspector, snapshot or preload in NODE_OPTIONS");
   const says = `${found.join(", ")}: memory with secrets in it can be read, or other code runs in vsync`;

@@ -49,7 +49,11 @@ export async function* walkHistory(
     }
     yield { timestamp, generation, size: found.size, storedAt: found.lastModified?.toISOString() ?? null };
     const previous = found.metadata["prev-ts"] ?? "";
-    if (previous === "") return null;
+    if (previous === "") {
+      return generation <= 1
+        ? null
+        : `version ${timestamp} is generation ${generation}, and names none before it`;
+    }
     if (parseTimestamp(previous) === null || previous >= timestamp || generation <= 1) {
       return `what version ${timestamp} names as the one before it cannot be`;
     }

@@ -77,7 +77,7 @@ function readNames(path: string): string[] {
 function makeLock(path: string): void {
   const made = `${path}.${randomBytes(8).toString("hex")}`;
   mkdirSync(made, { mode: 0o700 });
-  writeFileSync(join(made, FREE), "", { mode: 0o600 });
+  writeFileSync(join(made, FREE), "", { mode: 0o600, flag: "wx" });
   try {
     renameSync(made, path);
   } catch (error) {

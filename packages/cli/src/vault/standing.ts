@@ -26,6 +26,12 @@ export async function readStanding(
   return { ledger: rememberGenuine(environment, ledger, current, acceptRollback), current };
 }
 
+/** Where no manifest is: what is wrong with that, or null when there never was one. */
+export function missingManifest({ config }: Pick<Environment, "config">, { highest }: Ledger): string | null {
+  const seen = Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+  return seen === 0 ? null : `the manifest is gone, though generation ${seen} was there: somebody deleted it`;
+}
+
 /** What the manifest is held against, from all that this machine knows. */
 export function trustOf(
   { config }: Pick<Environment, "config">,
