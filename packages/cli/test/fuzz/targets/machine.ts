@@ -1,6 +1,6 @@
 // What a writer's machine keeps, and what is typed there: JSON files, configuration, names, arguments.
 
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CommanderError } from "commander";
@@ -24,6 +24,7 @@ import { gzip, json } from "../sealing.ts";
 import { bytes, endsIn, type Inputs, must, type Target, text } from "../target.ts";
 
 const home = mkdtempSync(join(tmpdir(), "vsync-fuzz-home-"));
+process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 // No git and no keychain is asked: a file beside the folder says which repository it is.
 const host = {
   ...nodeHost(),
