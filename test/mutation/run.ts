@@ -71,6 +71,7 @@ function tell(part: string, first: Report, second: Report): void {
       }
     }
   }
+  if (noticed + missed === 0) throw new Error(`${part}: no mutants; look at its globs in parts.json`);
   const score = ((100 * noticed) / (noticed + missed)).toFixed(1);
   console.log(`${part}: ${noticed} of ${noticed + missed} mutants noticed, ${score} %`);
 }

@@ -86,6 +86,20 @@ test("with --grace applications start with the old passphrase until it is over, 
   await expect(rotate(place, { finish: true })).rejects.toMatchObject({ code: "INPUT" });
 });
 
+test("secrets that come along and that this vault folder does not have are named, with who published them", async () => {
+  const place = await setUp();
+  await setValue(place, "two");
+  await push(place.context(), { env });
+  await restore(place.context(), { env, version: "previous" });
+  const behind = place.context();
+  await rotatePassphrase(behind, { env });
+  expect(behind.said().err).toMatch(/generation 3 \(\d{8}-\d{6}, by .+\).+ does not have them/);
+  await pull(place.context(), { env });
+  const inStep = place.context();
+  await rotatePassphrase(inStep, { env });
+  expect(inStep.said().err).not.toContain("does not have them");
+});
+
 test("a teammate with the old passphrase is told when and by whom, and can replace nothing", async () => {
   const place = await setUp();
   const old = (await stored(place)) as string;

@@ -10,6 +10,7 @@ import {
   wipe,
 } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
+import { findPublisher } from "../audit/publisher.ts";
 import { auditRowWriter } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "../config/private-file.ts";
@@ -22,6 +23,7 @@ import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
 import { graceOf, publishAgain, rotateVault } from "../vault/rotate.ts";
 import { type FinishedRotation, keyPlaces, stagedPassphrase } from "../vault/rotation.ts";
 import { readStanding } from "../vault/standing.ts";
+import { syncedHere } from "../vault/vault-folder.ts";
 
 export interface RotateInput extends AuditInput {
   readonly env: string;
@@ -65,7 +67,7 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
     );
   }
   return await withEnvironment(context, input.env, async (environment, opened) => {
-    const { current } = await readStanding(environment);
+    const { ledger, current } = await readStanding(environment);
     if (current === null) {
       const hint = `vsync push ${input.env}   first; or, if nobody has the passphrase yet: vsync init ${input.env} --overwrite`;
       throw new CliError(
@@ -78,6 +80,8 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
     if (opened.finishedRotation !== null && input.newPassphraseFile === undefined) {
       return describeFinished(opened, opened.finishedRotation, input, current);
     }
+    const synced = syncedHere(ledger, null, environment.vaultFolder);
+    if (synced?.timestamp !== current.timestamp) await warnOfUnseen(environment, current);
     return await rotate(context, environment, opened, input, current, graceMs);
   });
 }
@@ -116,7 +120,7 @@ export function describeRotatePassphrase({
       `  1. applications: vsync passphrase show ${env} --out <file>, set it as VSYNC_PASSPHRASE, restart them (tokens stay valid)`,
       `  2. teammates: vsync share export ${env}, and they: vsync share import <file>`,
       ...(graceUntil === null ? [] : [`  3. when all have it: vsync rotate-passphrase ${env} --finish`]),
-      `older versions open only with the passphrase of their time (--old-passphrase-file)`,
+      `older versions open only with the passphrase of their time: keep the old one for as long as you want them (--old-passphrase-file)`,
       "after a leak the order matters: take away bucket writes from whoever may have it, rotate without --grace, redeploy, then change the secrets themselves",
     ],
   };
@@ -199,11 +203,23 @@ async function rotate(
         else terminal.step(4, STEPS, "putting the new passphrase into force");
       },
     });
-    const passphraseIn = isStored ? places.keystore.description : (input.out as string);
+    const passphraseIn = [isStored ? places.keystore.description : [], input.out ?? []].flat().join(", ");
     return { ...described, published: true, ...version, passphraseIn };
   } finally {
     wipe(keys.master, keys.sealKey, keys.chainKey);
   }
+}
+
+// What somebody with the leaked passphrase has pushed would otherwise come along unnoticed.
+async function warnOfUnseen(
+  { remote, terminal }: Environment,
+  { timestamp, generation }: CurrentVersion,
+): Promise<void> {
+  const publisher = await findPublisher(remote, timestamp);
+  const by = publisher === null ? "the audit log does not say by whom" : `by ${publisher.who}`;
+  terminal.warn(
+    `the secrets of generation ${generation} (${timestamp}, ${by}) come under the new passphrase, and this vault folder does not have them: vsync diff ${remote.env} --remote`,
+  );
 }
 
 async function finish(
