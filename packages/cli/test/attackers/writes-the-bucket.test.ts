@@ -249,9 +249,11 @@ describe("somebody who can write the bucket, and has no key", () => {
     expect(await victims.outcomes(attack)).toEqual(expected);
   });
 
-  test("is not looked for by doctor, which tries out what vsync stands on and judges no vault", async () => {
+  test("is found by doctor where the manifest is not genuine, and not where only a bundle is damaged", async () => {
     await victims.reset();
-    await alter(victims.bucket, MANIFEST, { seal: null });
+    await victims.bucket.delete(await bundle(victims.bucket, 3));
     expect(await doctorsComplaints(victims)).toEqual([]);
+    await alter(victims.bucket, MANIFEST, { seal: null });
+    expect(await doctorsComplaints(victims)).toEqual(["prod: manifest"]);
   });
 });
