@@ -163,6 +163,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
 
     async *list(prefix, { signal } = {}) {
       let token: string | undefined;
+      const asked = new Set<string>();
       do {
         const page = new ListObjectsV2Command({
           Bucket: bucket,
@@ -174,10 +175,11 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
         const { answer, output, attempt } = await send((options) => client.send(page, options), plan);
         const listing = answer.status === 200 && output !== null ? readListing(answer, output, prefix) : null;
         // A server that repeats itself would never come to an end.
-        if (listing === null || (listing.next !== undefined && listing.next === token))
+        if (listing === null || (listing.next !== undefined && asked.has(listing.next)))
           throw answerError(answer, attempt, Date.now());
         yield* listing.objects;
         token = listing.next;
+        if (token !== undefined) asked.add(token);
       } while (token !== undefined);
     },
 

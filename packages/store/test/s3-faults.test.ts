@@ -374,9 +374,9 @@ describe("a 200 that is none", () => {
 });
 
 describe("a listing", () => {
-  const listing = (inner: string): Rule => ({
+  const listing = (inner: string, times = MANY): Rule => ({
     key: "",
-    times: MANY,
+    times,
     fault: {
       answer: {
         status: 200,
@@ -395,6 +395,19 @@ describe("a listing", () => {
     );
     expect(await failureOf(collect(store.list("")))).toMatchObject({ code: "REJECTED" });
     expect(fake.requests).toHaveLength(2);
+  });
+
+  test("that never ends is stopped when it goes round in a circle", async () => {
+    const { fake, store } = await startAndOpen();
+    for (const token of ["one", "two", "one"])
+      fake.inject(
+        listing(
+          `<IsTruncated>true</IsTruncated><NextContinuationToken>${token}</NextContinuationToken>${entry("a")}`,
+          1,
+        ),
+      );
+    expect(await failureOf(collect(store.list("")))).toMatchObject({ code: "REJECTED" });
+    expect(fake.requests).toHaveLength(3);
   });
 
   test("that is cut off without saying where to go on is an error, not the end", async () => {
