@@ -72,11 +72,7 @@ say(indent(tree(join(root, "bucket"), "bucket")));
 
 title("The two strings an application needs, on two different ways");
 mkdirSync(app);
-const token = vsync(["runtime-token", "demo"], {
-  shown: "(umask 077; vsync runtime-token demo > ../app/config)",
-  quiet: true,
-});
-writeFileSync(join(app, "config"), token, { mode: 0o600 });
+vsync(["runtime-token", "demo", "--out", "../app/config"]);
 vsync(["passphrase", "show", "demo", "--out", "../app/passphrase"]);
 say(indent("config      where the bucket is and how to read it; no use without the passphrase"));
 say(indent("passphrase  opens the vault; no use without the bucket"));

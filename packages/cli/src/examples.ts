@@ -24,7 +24,7 @@ export const EXAMPLES: Readonly<Record<string, readonly [string, string]>> = {
   "backup diff": ["vsync backup diff prod", "vsync backup diff prod --reveal"],
   "backup restore": ["vsync backup restore prod --dry-run", "vsync backup restore prod && vsync diff prod"],
   "runtime-token": [
-    "(umask 077; vsync runtime-token prod > ../config)",
+    "vsync runtime-token prod --out ../config",
     "vsync runtime-token prod --format k8s | kubectl apply -f -",
   ],
   "passphrase show": ["vsync passphrase show prod", "vsync passphrase show prod --out ../passphrase"],

@@ -112,7 +112,7 @@ function journeys(open: () => Bucket): void {
     await as("alice", "vsync diff prod");
     await as("alice", 'vsync push prod --note "the first one"');
     await as("alice", "vsync run prod -- sh -c 'echo connecting to $DATABASE_URL'");
-    await as("alice", "(umask 077; vsync runtime-token prod > ../config)");
+    await as("alice", "vsync runtime-token prod --out ../config");
     await as("alice", "vsync passphrase show prod --out ../passphrase");
     await as("alice", "vsync status --remote");
     ends("alone");

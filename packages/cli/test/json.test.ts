@@ -74,6 +74,8 @@ const SUCCESSES: readonly (readonly [schema: string, line: string, options?: Typ
   ["backup-restore", "vsync backup restore prod"],
   ["runtime-token", "vsync runtime-token prod"],
   ["runtime-token", "vsync runtime-token prod --format env --no-validate"],
+  ["runtime-token", "vsync runtime-token prod --out ../token --dry-run"],
+  ["runtime-token", "vsync runtime-token prod --out ../token"],
   ["passphrase-show", "vsync passphrase show prod --yes", { secret: true }],
   ["passphrase-show", "vsync passphrase show prod --out ../passphrase --dry-run"],
   ["passphrase-show", "vsync passphrase show prod --out ../passphrase"],

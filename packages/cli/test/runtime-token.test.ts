@@ -1,5 +1,13 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -35,7 +43,7 @@ async function pushed(times = 1): Promise<Workplace> {
 
 async function mint(
   place: Workplace,
-  input: Partial<RuntimeTokenInput> = {},
+  input: Partial<Omit<RuntimeTokenInput, "out">> = {},
   options: ContextOptions = {},
 ): Promise<{ token: VaultConfig; err: string; out: string | undefined }> {
   const context = place.context(options);
@@ -243,6 +251,82 @@ describe("--format", () => {
   ])("%s", async (format, expected) => {
     const { out } = await mint(await initialised(), { ...(format && { format }) });
     expect(out?.replace(/vsync-cfg-v1:[A-Za-z0-9_-]+/, "BLOB")).toMatch(expected);
+  });
+});
+
+describe("--out", () => {
+  const at = (place: Workplace): string => join(place.folder, "config");
+  const write = async (place: Workplace, input: Partial<RuntimeTokenInput> = {}, options?: ContextOptions) =>
+    await runtimeToken(place.context(options), { env: "demo", out: at(place), ...input });
+  const tokenIn = async (place: Workplace): Promise<VaultConfig> =>
+    await decodeConfigBlob(readFileSync(at(place), "utf8").trim());
+
+  test("writes the token to a file of mode 0600, and the result holds no secret", async () => {
+    const place = await pushed();
+    const result = await write(place);
+    expect(result).toEqual({ out: at(place), minGen: 1, validated: true, dryRun: false });
+    expect((await tokenIn(place)).minGen).toBe(1);
+    expect(statSync(at(place)).mode & 0o777).toBe(0o600);
+    expect(describeRuntimeToken(result)).toEqual({ notes: [expect.stringContaining(at(place))] });
+  });
+
+  test("leaves the token that is there as it is when the command fails", async () => {
+    const place = await pushed();
+    await write(place);
+    const before = readFileSync(at(place), "utf8");
+    const typo = { accessKey: "reader", secretKeyFile: join(place.folder, "typo") };
+    await expect(write(place, typo)).rejects.toMatchObject({ code: "INPUT" });
+    moveTo(place, (await listen(403)).endpoint);
+    await expect(write(place)).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    expect(readFileSync(at(place), "utf8")).toBe(before);
+  });
+
+  test.each<RuntimeTokenInput["format"]>([undefined, "env", "github", "systemd", "compose", "k8s"])(
+    "replaces an earlier token of format %s, which others could read",
+    async (format) => {
+      const place = await pushed();
+      const input = format === undefined ? {} : { format };
+      await write(place, input);
+      writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=new\n");
+      await push(place.context(), { env: "demo" });
+      const { out } = await mint(place, input);
+      chmodSync(at(place), 0o644);
+      await write(place, input);
+      expect(readFileSync(at(place), "utf8")).toBe(`${out}\n`);
+      expect(statSync(at(place)).mode & 0o777).toBe(0o600);
+    },
+  );
+
+  test.each<[string, (place: Workplace) => void]>([
+    ["something else", (place) => writeFileSync(at(place), "A=1\n")],
+    ["a token in another format", (place) => writeFileSync(at(place), "VSYNC_CONFIG=vsync-cfg-v1:old\n")],
+    ["a token among other things", (place) => writeFileSync(at(place), "vsync-cfg-v1:old\nA=1\n")],
+    ["nothing", (place) => writeFileSync(at(place), "")],
+    ["a link", (place) => symlinkSync("nowhere", at(place))],
+  ])("refuses a file that holds %s", async (_, put) => {
+    const place = await pushed();
+    put(place);
+    await expect(write(place)).rejects.toMatchObject({
+      code: "INPUT",
+      message: expect.stringMatching(/exists already/),
+    });
+    expect(readdirSync(place.folder)).toContain("config");
+    expect(readFileSync(join(place.folder, "bucket/acme_shop/demo/audit.csv"), "utf8")).not.toContain(
+      "runtime-token",
+    );
+  });
+
+  test("writes nothing with --dry-run", async () => {
+    const place = await pushed();
+    expect(await write(place, {}, { flags: { dryRun: true } })).toMatchObject({ dryRun: true });
+    expect(readdirSync(place.folder)).not.toContain("config");
+  });
+
+  test("warns of a file that git would take along", async () => {
+    const place = await pushed();
+    const context = place.context();
+    await runtimeToken(context, { env: "demo", out: join(place.root, "config") });
+    expect(context.said().err).toMatch(/^warning: git does not ignore .*config/);
   });
 });
 

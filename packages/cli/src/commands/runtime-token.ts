@@ -1,13 +1,17 @@
 // `vsync runtime-token <env>`: VSYNC_CONFIG for an application, with credentials that have been tried.
 // docs/formats.md section 8.
 
+import { lstatSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { encodeConfigBlob } from "@vsync/envelope";
 import type { Credentials } from "@vsync/store";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { type OwnCredentialsFlags, openedBy, readOwnCredentials } from "../config/own-credentials.ts";
+import { writePrivateFile } from "../config/private-file.ts";
 import type { Context, Said } from "../context.ts";
+import { warnIfCommittable } from "../identity/committable.ts";
 import { findRepository } from "../identity/repository.ts";
 import { currentCredentials, openBucket } from "../vault/bucket.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
@@ -26,20 +30,39 @@ export interface RuntimeTokenInput extends AuditInput, OwnCredentialsFlags {
   /** False: for work offline. */
   readonly validate?: boolean;
   readonly format?: TokenFormat;
+  /** A new file, or one that holds an earlier token in the same format. */
+  readonly out?: string;
 }
 
-export interface RuntimeTokenResult {
-  /** The value of VSYNC_CONFIG. */
-  readonly config: string;
+interface Minted {
   /** Null: left out, for a vault without a seal. */
   readonly minGen: number | null;
   readonly validated: boolean;
+}
+
+export interface ShownToken extends Minted {
+  /** The value of VSYNC_CONFIG. */
+  readonly config: string;
   /** What goes to stdout. */
   readonly text: string;
 }
 
+export interface WrittenToken extends Minted {
+  readonly out: string;
+  readonly dryRun: boolean;
+}
+
+export type RuntimeTokenResult = ShownToken | WrittenToken;
+
+export async function runtimeToken(
+  context: Context,
+  input: RuntimeTokenInput & { readonly out?: never },
+): Promise<ShownToken>;
+export async function runtimeToken(context: Context, input: RuntimeTokenInput): Promise<RuntimeTokenResult>;
 export async function runtimeToken(context: Context, input: RuntimeTokenInput): Promise<RuntimeTokenResult> {
-  const { env, format } = input;
+  const { env, format, out } = input;
+  const path = out === undefined ? null : resolve(context.host.cwd, out);
+  const { dryRun } = context.flags;
   const own = await readOwnCredentials(context, input);
   const { name: repo } = findRepository(context.host, context.flags.repo);
   return await withEnvironment(context, env, async (environment) => {
@@ -50,13 +73,41 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
     const current = validated ? await currentVersion(context, environment) : null;
     const minGen = lowestGeneration(context, environment, current);
     const config = await encodeConfigBlob(runtimeConfig(env, environment.config, credentials, minGen));
-    if (validated && !context.flags.dryRun) await audit(environment, input, current);
-    return { config, minGen, validated, text: formatToken(config, format, `vsync-${repo}-${env}`) };
+    const text = formatToken(config, format, `vsync-${repo}-${env}`);
+    if (path !== null) refuseOtherFile(path, text);
+    if (validated && !dryRun) await audit(environment, input, current);
+    if (out === undefined || path === null) return { config, minGen, validated, text };
+    if (!dryRun) {
+      writePrivateFile(path, `${text}\n`);
+      warnIfCommittable(context, path);
+    }
+    return { out, minGen, validated, dryRun };
   });
 }
 
-export function describeRuntimeToken({ text }: RuntimeTokenResult): Said {
-  return { out: text };
+export function describeRuntimeToken(result: RuntimeTokenResult): Said {
+  if ("text" in result) return { out: result.text };
+  if (result.dryRun) return { notes: [`would write VSYNC_CONFIG to ${result.out}`] };
+  return {
+    notes: [`wrote VSYNC_CONFIG to ${result.out} (mode 0600); keep it away from the passphrase`],
+  };
+}
+
+const BLOB = /vsync-cfg-v1:[A-Za-z0-9_-]+/;
+const MAX_TOKEN_FILE = 65_536;
+
+/** A token takes the place of an older one in the same format. Anything else of that name was not meant. */
+function refuseOtherFile(path: string, text: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const around = (token: string): string => token.trim().replace(BLOB, "");
+  const older = found.isFile() && found.size <= MAX_TOKEN_FILE ? readFileSync(path, "utf8") : "";
+  if (BLOB.test(older) && around(older) === around(text)) return;
+  throw new CliError(
+    "INPUT",
+    `${path} exists already, and is not a runtime token in this format`,
+    "give --out a new name, or remove that file",
+  );
 }
 
 /** Those of this machine. Temporary ones only when that is meant: an application that starts again later would not. */

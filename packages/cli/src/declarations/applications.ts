@@ -11,6 +11,7 @@ export function declareRuntimeToken(program: Command, execute: Execute): void {
     .option("--temporary", "put your own credentials into it although they expire")
     .option("--no-validate", "do not ask the bucket, for work offline")
     .addOption(formats.choices(["env", "k8s", "compose", "github", "systemd"]))
+    .option("--out <file>", "write it to a file of mode 0600 instead; an earlier token there is replaced")
     .action((env: string, options) =>
       execute(async (context) => {
         const { runtimeToken, describeRuntimeToken } = await import("../commands/runtime-token.ts");
