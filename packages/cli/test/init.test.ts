@@ -284,6 +284,17 @@ describe(".gitignore", () => {
     expect(configOf(place)?.files.vaultFolder).toBe("deploy/[a] b");
   });
 
+  test("leaves the parent alone when the folder's place was chosen, also when it ends in the environment's name", async () => {
+    const place = makeWorkplace();
+    const { result } = await setUp(place, { vaultFolder: "config/demo" });
+    const rules = read(place, ".gitignore").trimEnd().split("\n").slice(1);
+    expect(rules[0]).toBe("/config/demo/");
+    expect(result.ignored).toEqual(rules);
+    const { notes } = describeInit(result);
+    expect(notes).toContain(`.gitignore    got ${rules.join(" ")}`);
+    expect((await again(place, { keep: true })).ignored).toEqual([]);
+  });
+
   test("that lets secrets through all the same is warned about", async () => {
     const place = makeWorkplace();
     mkdirSync(join(place.root, "infra"));
@@ -557,6 +568,19 @@ describe("a prefix that holds a vault already", () => {
       code: "CONFLICT",
     });
     expect(configOf(place)).toEqual(config);
+  });
+
+  test("is replaced on a machine that has its config by what the refusal names: --overwrite --take-over", async () => {
+    const place = makeWorkplace();
+    await setUp(place);
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+    await push(place.context(), { env: "demo" });
+    await expect(setUp(place, { takeOver: true })).rejects.toMatchObject({
+      code: "INPUT",
+      hint: expect.stringMatching(/ --overwrite --take-over$/),
+    });
+    const { result } = await setUp(place, { takeOver: true, overwrite: true });
+    expect(result.did).toBe("take-over");
   });
 
   test("is replaced by --take-over: fresh key, next generation, later version", async () => {

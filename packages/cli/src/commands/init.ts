@@ -17,7 +17,7 @@ import {
   locationOf,
 } from "../setup/location.ts";
 import { makeNewKey } from "../setup/new-key.ts";
-import { checkVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
+import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
 import { takeOver } from "../vault/take-over.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
@@ -38,6 +38,8 @@ export interface InitResult {
   readonly vaultFolder: string;
   readonly iterations: number;
   readonly singleWriter: boolean;
+  /** The rules that .gitignore got. */
+  readonly ignored: readonly string[];
   /** Null when the bucket was not probed. */
   readonly conditionalWrites: boolean | null;
   /** Where the passphrase is. */
@@ -62,7 +64,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
       : await chooseLocation(context, input, { repo, env }, kept && locationOf(kept));
   const folder = checkVaultFolder(
     repository,
-    input.vaultFolder ?? kept?.files.vaultFolder ?? `infra/vault/${env}`,
+    input.vaultFolder ?? kept?.files.vaultFolder ?? defaultVaultFolder(env),
   );
   const salt = generateSalt((size) => host.random(size));
   const config = makeConfig(input, location, folder, salt, kept);
@@ -88,10 +90,11 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     return { occupied, conditionalWrites };
   });
 
+  let ignored: readonly string[] = [];
   const takesOver = bucket.occupied && input.takeOver === true;
   if (!flags.dryRun) {
     terminal.step(3, 3, `writing config, key and ${folder}`);
-    await installEnvironment(
+    ignored = await installEnvironment(
       context,
       { repository, env, before, config, key, takesEnvFile },
       async (leaveNoWayBack) => {
@@ -110,6 +113,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     vaultFolder: folder,
     iterations: config.encryption.iterations,
     singleWriter: config.singleWriter === true,
+    ignored,
     conditionalWrites: bucket.conditionalWrites,
     passphraseIn: key?.place ?? "as before",
     tookEnvFile: takesEnvFile ? `.env.${env}` : null,
@@ -117,7 +121,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
 }
 
 export function describeInit(result: InitResult): Said {
-  const { repo, env, did, vaultFolder, passphraseIn } = result;
+  const { repo, env, did, vaultFolder, passphraseIn, ignored } = result;
   const where = `${result.endpoint}/${result.bucket}/${result.prefix}`;
   if (did === "nothing (dry run)")
     return { notes: [`would set up ${repo}/${env} in ${where}, vault folder ${vaultFolder}`] };
@@ -126,6 +130,7 @@ export function describeInit(result: InitResult): Said {
     `vault folder  ${vaultFolder}`,
     `passphrase    ${passphraseIn}`,
   ];
+  if (ignored.length > 0) notes.push(`.gitignore    got ${ignored.join(" ")}`);
   if (result.tookEnvFile !== null) {
     notes.push(
       `moved         ${result.tookEnvFile} into the vault folder (if it was ever committed, git's history still has it)`,

@@ -30,7 +30,9 @@ export async function chooseApproach(
     throw new CliError(
       "INPUT",
       `${name} is set up on this machine already`,
-      "say what to do with its config: --keep, --edit or --overwrite",
+      flags.takeOver
+        ? "to replace its config and the vault: the same command with --overwrite --take-over"
+        : "say what to do with its config: --keep, --edit or --overwrite",
     );
   }
   if (approach === "keep" || approach === "edit") refuseNewKey(flags, approach);
@@ -50,6 +52,6 @@ function refuseNewKey({ takeOver, iterations }: ApproachFlags, approach: Approac
   throw new CliError(
     "USAGE",
     `${flag} makes a new key, and --${approach} keeps the old one`,
-    "use --overwrite instead",
+    `use --overwrite${takeOver ? " --take-over" : ""} instead`,
   );
 }

@@ -37,19 +37,23 @@ export interface Installation {
 
 /**
  * Installs, then runs `last`; whatever fails, everything is put back as it was. Unless `last` has called what it is
- * given: from then on the bucket may be under the new key, and nothing here is taken back any more.
+ * given: from then on the bucket may be under the new key, and nothing here is taken back any more. Returns the rules
+ * that .gitignore got.
  */
 export async function installEnvironment(
   { host }: Context,
   { repository, env, before, config, key, keepsState = false, takesEnvFile }: Installation,
   last: (leaveNoWayBack: () => void) => Promise<void>,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { root, name } = repository;
   const { vaultFolder } = config.files;
   const undo: UndoStep[] = [];
+  let ignored: readonly string[] = [];
   try {
     undo.push(makeVaultFolder(root, vaultFolder));
-    undo.push(addIgnoreRules(host, repository, vaultFolder, env));
+    const rules = addIgnoreRules(host, repository, vaultFolder, env);
+    undo.push(rules.undo);
+    ignored = rules.added;
     undo.push(writeVsyncFile(repository));
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
@@ -59,6 +63,7 @@ export async function installEnvironment(
     await takeBack(undo, error);
   }
   if (takesEnvFile) removeOriginal(repository, env);
+  return ignored;
 }
 
 /** The part that needs no repository, for an environment whose clone is still to be made. All of it, or nothing. */

@@ -12,7 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile, nameTemporary, removeLeftovers, syncDir } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
@@ -50,6 +50,13 @@ export function checkVaultFolder({ root }: Repository, folder: string): string {
     `the vault folder ${visible(folder)} is not a folder inside ${root}`,
     "give a folder of its own inside the repository: --vault-folder infra/vault/<env>",
   );
+}
+
+/** Where the vault folder is unless the user says otherwise; all environments' folders are in one that is vsync's own. */
+const VAULTS_FOLDER = "infra/vault";
+
+export function defaultVaultFolder(env: string): string {
+  return `${VAULTS_FOLDER}/${env}`;
 }
 
 /** Makes the vault folder, 0700; an existing one is narrowed. Follows no link on the way to it. */
@@ -90,33 +97,36 @@ function makeFolders(root: string, folder: string, made: string[]): void {
  * Adds what keeps secrets out of git and is not there yet: the vault folder, `.env` files in the root, and share files,
  * which open it. Follows no link: a repository could bring one along.
  */
-export function addIgnoreRules(host: Host, { root, name }: Repository, folder: string, env: string): Undo {
+export function addIgnoreRules(
+  host: Host,
+  { root, name }: Repository,
+  folder: string,
+  env: string,
+): { readonly added: readonly string[]; readonly undo: Undo } {
   const path = join(root, ".gitignore");
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
     throw new CliError("INPUT", `${path} is not a regular file`, "put a regular file in its place");
   }
   const before = readIfThere(path);
   const lines = new Set(before?.split(/\r?\n/));
-  const ofAllEnvironments = posix.basename(folder) === env ? posix.dirname(folder) : folder;
+  // Only there is the parent known to hold nothing but vaults.
+  const ignored = folder === defaultVaultFolder(env) ? VAULTS_FOLDER : folder;
   const rules = [
-    {
-      rule: `/${escapeRule(ofAllEnvironments === "." ? folder : ofAllEnvironments)}/`,
-      covers: `${folder}/.env.${env}`,
-    },
+    { rule: `/${escapeRule(ignored)}/`, covers: `${folder}/.env.${env}` },
     { rule: "/.env", covers: ".env" },
     { rule: `/.env.${env}`, covers: `.env.${env}` },
     { rule: "*.share", covers: `${name}-${env}.share` },
   ].filter(({ rule, covers }) => !lines.has(rule) && gitIgnores(host, root, covers) !== true);
-  if (rules.length === 0) return () => undefined;
+  const added = rules.map(({ rule }) => rule);
+  if (added.length === 0) return { added, undo: () => undefined };
   const newline = before?.includes("\r\n") ? "\r\n" : "\n";
   const gap = before === null || before === "" ? "" : before.endsWith("\n") ? newline : newline + newline;
-  const text = ["# secrets: vsync keeps them, git does not", ...rules.map(({ rule }) => rule), ""].join(
-    newline,
-  );
-  return orBack(
+  const text = ["# secrets: vsync keeps them, git does not", ...added, ""].join(newline);
+  const undo = orBack(
     () => writeWhole(path, `${before ?? ""}${gap}${text}`),
     () => (before === null ? unlinkSync(path) : writeWhole(path, before)),
   );
+  return { added, undo };
 }
 
 /** Writes `.vsync`, so that every clone has the repository's name. */
