@@ -47,7 +47,10 @@ export function declareInit(program: Command, execute: Execute): void {
 export function declarePush(program: Command, execute: Execute): void {
   audited(program.command("push <env>").description("publish the vault folder to the bucket"))
     .option("--force", "publish over what somebody else published since; history keeps both")
-    .option("--recreate", "publish although the manifest was deleted from the bucket")
+    .option(
+      "--recreate",
+      "publish although the manifest was deleted from the bucket (a folder that is behind: with --force)",
+    )
     .option("--accept-rollback", "go on although the bucket is older than what was seen before")
     .action((env: string, options) =>
       execute(async (context) => {

@@ -53,8 +53,8 @@ export async function pushVault(
 
   terminal.step(2, STEPS, `asking ${remote.store.description} for the current version`);
   const { ledger, current } = await readStanding(environment, input.acceptRollback);
-  const replaces = current ?? replacesNothing(environment, ledger, input);
   const synced = syncedHere(ledger, listing, vaultFolder);
+  const replaces = current ?? replacesNothing(environment, ledger, synced, input);
   const inStep = current !== null && synced?.timestamp === current.timestamp;
   if (current !== null && !inStep && !force) throw await notInStep(environment, synced, current);
   const unpublished = {
@@ -105,9 +105,10 @@ const NO_CHANGES: Changes = { added: [], changed: [], removed: [] };
 function replacesNothing(
   environment: Environment,
   { highest }: Ledger,
-  { env, recreate }: PushInput,
+  synced: Synced | null,
+  { env, recreate, force = false }: PushInput,
 ): Replaced {
-  const { config, local, remote } = environment;
+  const { config, local, remote, terminal } = environment;
   const pending = loadPending(local.paths); // one that could not be settled, because the manifest is gone
   const seen = Math.max(highest?.generation ?? 0, config.minGen ?? 0, pending?.generation ?? 0);
   if (seen === 0) return FIRST;
@@ -116,11 +117,29 @@ function replacesNothing(
       .filter((it) => it !== undefined)
       .sort()
       .at(-1) ?? null;
-  if (recreate) return { etag: null, timestamp, generation: seen };
+  if (recreate) {
+    // What this machine was publishing itself it has in its folder.
+    const base = Math.max(synced?.generation ?? 0, pending?.synced?.generation ?? 0);
+    if (base < seen) {
+      const stale = `the vault folder is based on ${base === 0 ? "no version" : `generation ${base}`} of ${env}, and generation ${seen} was there: what came in between would be missing`;
+      if (!force) throw behind(env, stale);
+      terminal.warn(stale);
+    }
+    return { etag: null, timestamp, generation: seen };
+  }
   throw new CliError(
     "NOT_CONFIGURED",
     `the manifest of ${env} is gone from ${remote.store.description}, though generation ${seen} was there: somebody deleted it`,
     `find out who and why; then publish the vault folder as generation ${seen + 1}: vsync push ${env} --recreate`,
+  );
+}
+
+function behind(env: string, stale: string): CliError {
+  const audit = `vsync audit ${env}   tells who published last: let whoever is furthest ahead recreate`;
+  return new CliError(
+    "CONFLICT",
+    stale,
+    `${audit}; if nobody has more than this folder: vsync push ${env} --recreate --force`,
   );
 }
 

@@ -244,13 +244,32 @@ describe("a manifest that is gone", () => {
     expect(await readHistory(store)).toHaveLength(3);
   });
 
+  it("is not made anew from a folder that is behind what was seen, unless forced", async () => {
+    const { store, clock, ann } = await makeWorld();
+    const bob = makeWriter({ store, clock, name: "bob" });
+    await bob.pull();
+    await ann.push();
+    bob.edit({ ".env.demo": "A=bob\n" });
+    expect(await failureOf(bob.push())).toMatchObject({ code: "CONFLICT" });
+    store.objects.delete(MANIFEST);
+    expect(await failureOf(bob.push({ recreate: true }))).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("based on generation 2 of demo, and generation 3 was there"),
+      hint: expect.stringMatching(/vsync audit demo .*vsync push demo --recreate --force/),
+    });
+    expect(store.objects.has(MANIFEST)).toBe(false);
+    expect(await bob.push({ recreate: true, force: true })).toMatchObject({ generation: 4 });
+    expect(bob.warnings.join()).toContain("what came in between would be missing");
+  });
+
   it("is missed by a fresh machine too when its share has a minGen", async () => {
     const { store, clock } = await makeWorld();
     store.objects.delete(MANIFEST);
     const imported = makeWriter({ store, clock, config: { minGen: 2 } });
     imported.edit({ x: "y" });
     expect(await failureOf(imported.push())).toMatchObject({ code: "NOT_CONFIGURED" });
-    expect(await imported.push({ recreate: true })).toMatchObject({ generation: 3 });
+    expect(await failureOf(imported.push({ recreate: true }))).toMatchObject({ code: "CONFLICT" });
+    expect(await imported.push({ recreate: true, force: true })).toMatchObject({ generation: 3 });
   });
 
   it("is a first push where nothing was ever seen", async () => {
