@@ -47,6 +47,17 @@ test("names and no values by default, lines with --reveal", async () => {
   expect(out).toContain("tls/key is not text: 3 bytes before, 2 bytes after");
 });
 
+test("under another passphrase it says so, and not that the version is gone", async () => {
+  const { context, write } = await setUp();
+  await push(context(), { env: "demo" });
+  write("new", "1");
+  const bogus = context({ env: { VSYNC_PASSPHRASE: "bogus" } });
+  await expect(diff(bogus, { env: "demo" })).rejects.toMatchObject({
+    code: "WRONG_PASSPHRASE",
+    hint: expect.stringContaining("VSYNC_PASSPHRASE"),
+  });
+});
+
 test("against the bucket, and against any version in it", async () => {
   const { context, run, write, vault } = await setUp();
   await push(context(), { env: "demo" });

@@ -6,7 +6,7 @@ import type { Context, Said } from "../context.ts";
 import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
 import { type Differences, findDifferences, formatDifferences } from "../vault/differences.ts";
 import { withModes } from "../vault/file-modes.ts";
-import { loadKeptBase } from "../vault/kept-bundles.ts";
+import { isBaseKept, loadKeptBase } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
@@ -74,12 +74,17 @@ async function lastSynced(context: Context, located: Located): Promise<Compared>
   const { timestamp } = synced;
   const files = await withVaultKeys(context, located, (keys) => loadKeptBase(paths, keys, timestamp));
   if (files !== null) return { version: timestamp, files };
+  const compare = `compare with the bucket: vsync diff ${env} --version ${timestamp}`;
+  if (isBaseKept(paths, timestamp)) {
+    const problem = `version ${timestamp} of ${env}, as it is kept on this machine, does not open: the passphrase is another one, or the file is damaged`;
+    throw new CliError(
+      "WRONG_PASSPHRASE",
+      problem,
+      `see whether VSYNC_PASSPHRASE or VSYNC_PASSPHRASE_FILE is set to another passphrase; or ${compare}`,
+    );
+  }
   const message = `version ${timestamp}, which the vault folder of ${env} was last synced with, is not kept on this machine any more`;
-  throw new CliError(
-    "NOT_CONFIGURED",
-    message,
-    `compare with the bucket: vsync diff ${env} --version ${timestamp}`,
-  );
+  throw new CliError("NOT_CONFIGURED", message, compare);
 }
 
 async function fromBucket(context: Context, input: DiffInput): Promise<Compared> {

@@ -48,6 +48,11 @@ export async function loadKeptBase(
   return await tryOpen(keys, bundle, timestamp);
 }
 
+/** Whether its bundle is here, whatever it opens with. */
+export function isBaseKept(paths: StatePaths, timestamp: string): boolean {
+  return existsSync(basePath(paths, timestamp));
+}
+
 /** Keeps a version's bundle until no folder is at that version: pruneBases, once the ledger says who is at which. */
 export function keepBase(paths: StatePaths, timestamp: string, bundle: Uint8Array): void {
   ensurePrivateDir(paths.bases);
