@@ -158,6 +158,37 @@ test("what a pull replaced is listed and comes back, and so does what that repla
   expect(await push(place.context(), { env })).toMatchObject({ published: true, generation: 2 });
 });
 
+test("a backup that would take out what was pulled since says so, and leads to the single values", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "theirs", "MORE");
+  await push(place.context(), { env });
+  await pull(place.context(), { env, version: "previous" });
+  await setValue(place, "mine", "OWN");
+  await expect(push(place.context(), { env })).rejects.toMatchObject({
+    code: "CONFLICT",
+    hint: expect.stringMatching(
+      /vsync backup diff demo.*vsync set demo <NAME>.*would take out what was just/,
+    ),
+  });
+  await pull(place.context(), { env, backup: true });
+  for (const dryRun of [true, false]) {
+    const context = place.context({ flags: { dryRun } });
+    await backupRestore(context, { env });
+    expect(context.said().err).toMatch(
+      /^warning: backup \S+ takes out or replaces what version \S+ has: - MORE\. .*vsync backup diff demo .*vsync set demo <NAME>/,
+    );
+  }
+});
+
+test("a backup that only adds to what is there comes back without a warning", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "mine", "OWN");
+  await pull(place.context(), { env, backup: true });
+  const context = place.context();
+  await backupRestore(context, { env });
+  expect(context.said().err).toBe("");
+});
+
 test("a backup can be looked into before it is brought back: names, and values only with --reveal", async () => {
   const place = await publishValues("one");
   await expect(backupDiff(place.context(), { env })).rejects.toMatchObject({ code: "INPUT" });

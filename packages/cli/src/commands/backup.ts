@@ -1,7 +1,7 @@
 // `vsync backup list|diff|restore <env>`: what pulls have replaced on this machine.
 
 import { statSync } from "node:fs";
-import type { VaultFiles, VaultKeys } from "@vsync/envelope";
+import { scalarsFile, type VaultFiles, type VaultKeys } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { didYouMean } from "../nearest.ts";
@@ -11,7 +11,14 @@ import { type Differences, findDifferences, formatDifferences } from "../vault/d
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { withModes } from "../vault/file-modes.ts";
 import { replaceFolder } from "../vault/folder-swap.ts";
-import { backupPath, listBackups, loadBackup, pruneBackups, saveBackup } from "../vault/kept-bundles.ts";
+import {
+  backupPath,
+  listBackups,
+  loadBackup,
+  loadKeptBase,
+  pruneBackups,
+  saveBackup,
+} from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import { locate } from "../vault/located.ts";
@@ -69,7 +76,7 @@ export function describeBackupList({ env, backups }: BackupListResult): Said {
   return {
     out: formatTable(["backup", "size"], rows),
     notes: [
-      `what one would bring back: vsync backup diff ${env} <backup>; to do it: vsync backup restore ${env} <backup>`,
+      `what one would bring back: vsync backup diff ${env} <backup>; to put all of it in the folder's place: vsync backup restore ${env} <backup>`,
     ],
   };
 }
@@ -93,7 +100,7 @@ export function describeBackupDiff({ env, backup, ...differences }: BackupDiffRe
   return {
     out,
     notes: [
-      `(vault folder -> backup ${backup}${values}; to bring it back: vsync backup restore ${env} ${backup})`,
+      `(vault folder -> backup ${backup}${values}; one by one: vsync set ${env} <NAME>; all of it, which takes out what was pulled since: vsync backup restore ${env} ${backup})`,
     ],
   };
 }
@@ -115,7 +122,7 @@ export function describeBackupRestore(result: BackupRestoreResult): Said {
 }
 
 async function restoreBackup(
-  { remote, local, vaultFolder }: Environment,
+  { remote, local, vaultFolder, terminal }: Environment,
   input: BackupInput,
   dryRun: boolean,
 ): Promise<BackupRestoreResult> {
@@ -125,8 +132,16 @@ async function restoreBackup(
   const before = readFolder(local.platform, vaultFolder, files);
   const changes = compareVaults(before.files, files);
   const result = { env, backup, ...changes };
-  if (countChanges(changes) === 0 || dryRun) return { ...result, updated: false, kept: null };
+  if (countChanges(changes) === 0) return { ...result, updated: false, kept: null };
   const synced = syncedHere(loadLedger(paths), before.listing, vaultFolder);
+  const base = synced && (await loadKeptBase(paths, remote.keys, synced.timestamp));
+  const taken = base && (await takenOut(env, base, files));
+  if (synced !== null && taken) {
+    terminal.warn(
+      `backup ${backup} takes out or replaces what version ${synced.timestamp} has: ${taken}. If a teammate published that, a push would undo it: vsync backup diff ${env} shows what is whose, vsync set ${env} <NAME> brings values over one by one`,
+    );
+  }
+  if (dryRun) return { ...result, updated: false, kept: null };
   if (synced === null) throw neverSynced(env);
   const isThere = before.listing !== null;
   const kept = isThere ? await saveBackup(paths, remote.keys, before.files, local.now()) : null;
@@ -140,6 +155,19 @@ async function restoreBackup(
   });
   pruneBackups(paths);
   return { ...result, updated: true, kept };
+}
+
+/** Names of values and files of the base that the backup does not have, or has otherwise; null: there are none. */
+async function takenOut(env: string, base: VaultFiles, files: VaultFiles): Promise<string | null> {
+  const { scalars, files: entries } = await findDifferences(env, base, files, null);
+  const named = countChanges(scalars) > 0;
+  const isScalars = (name: string): boolean => named && name === scalarsFile(base, env);
+  const taken = {
+    added: [],
+    changed: [...scalars.changed, ...entries.changed.filter((name) => !isScalars(name))],
+    removed: [...scalars.removed, ...entries.removed.filter((name) => !isScalars(name))],
+  };
+  return countChanges(taken) === 0 ? null : visible(formatChanges(taken));
 }
 
 /** The backup that was named, or the newest. */

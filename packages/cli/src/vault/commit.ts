@@ -68,6 +68,6 @@ export async function movedOn(
   return new CliError(
     "CONFLICT",
     `${what}: ${env} is at generation ${current.generation} (${current.timestamp}), ${by}`,
-    `vsync pull ${env} --backup   then bring in what vsync backup diff ${env} shows, and push; or publish over it: vsync push ${env} --force`,
+    `vsync pull ${env} --backup   then look at vsync backup diff ${env}, bring your values over one by one (vsync set ${env} <NAME>) and push: restoring the whole backup would take out what was just pulled; or publish over it: vsync push ${env} --force`,
   );
 }
