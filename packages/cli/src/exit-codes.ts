@@ -33,7 +33,10 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
     status: 4,
     meaning: "no configuration, no key or nothing pushed; the hint says what to run",
   },
-  CONFLICT: { status: 5, meaning: "somebody published in between, or another vsync is at work here" },
+  CONFLICT: {
+    status: 5,
+    meaning: "somebody published in between, another vsync is at work here, or a grace period still runs",
+  },
   LOCAL_CHANGES: { status: 6, meaning: "edits in the vault folder would be lost" },
   WRONG_PASSPHRASE: {
     status: 7,

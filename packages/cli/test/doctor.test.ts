@@ -120,6 +120,19 @@ test("a passphrase that was rotated on another machine: by whom, when, and what 
   });
 });
 
+test("a grace period that runs, and what ends it", async () => {
+  const place = await setUp();
+  writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+  await push(place.context(), { env });
+  const { graceUntil } = await rotatePassphrase(place.context(), { env, grace: "24h" });
+  expect(of(await examine(place), "demo: manifest")).toMatchObject({
+    level: "ok",
+    says: expect.stringContaining(
+      `grace until ${graceUntil}: the old passphrase still opens generation 1; end it with vsync rotate-passphrase demo --finish`,
+    ),
+  });
+});
+
 test("a manifest that somebody deleted, and a bucket that was put back", async () => {
   const place = await setUp();
   const publish = async (text: string) => {

@@ -94,6 +94,7 @@ const SUCCESSES: readonly (readonly [schema: string, line: string, options?: Typ
   ["keystore-import", "vsync keystore import ../laptop.keys --passphrase-file ../words", { who: "bob" }],
   ["rotate-passphrase", "vsync rotate-passphrase prod --grace 1h --dry-run"],
   ["rotate-passphrase", "vsync rotate-passphrase prod --grace 1h"],
+  ["status", "vsync status --remote"],
   ["rotate-passphrase", "vsync rotate-passphrase prod --finish"],
   ["status", "vsync status --remote", { who: "bob" }],
 ];

@@ -86,6 +86,39 @@ test("with --grace applications start with the old passphrase until it is over, 
   await expect(rotate(place, { finish: true })).rejects.toMatchObject({ code: "INPUT" });
 });
 
+test("while a grace period runs another rotation is refused, unless it is forced: it would shut applications out", async () => {
+  const place = await setUp();
+  const [old, config] = [(await stored(place)) as string, await token(place)];
+  const { graceUntil } = await rotate(place, { grace: "24h" });
+  for (const [input, options] of [
+    [{ grace: "24h" }, {}],
+    [{}, { flags: { dryRun: true } }],
+  ] as const) {
+    await expect(rotate(place, input, options)).rejects.toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining(`until ${graceUntil}`),
+      hint: expect.stringMatching(/rotate-passphrase demo --finish .*rotate-passphrase demo --force/),
+    });
+  }
+  expect((await openWith({ config, passphrase: old })).generation()).toBe(1);
+  const forced = place.context();
+  expect(await rotatePassphrase(forced, { env, force: true })).toMatchObject({ generation: 3 });
+  expect(forced.said().err).toContain(`which runs until ${graceUntil}`);
+  await expect(openWith({ config, passphrase: old })).rejects.toMatchObject({
+    code: "VSYNC_WRONG_PASSPHRASE",
+  });
+});
+
+test("a grace period that is over or was ended stands in no rotation's way", async () => {
+  const place = await setUp();
+  await rotate(place, { grace: "1h" });
+  const later = { host: { now: () => Date.now() + 3_601_000 } };
+  expect(await rotate(place, { grace: "2h" }, later)).toMatchObject({ generation: 3 });
+  await rotate(place, { finish: true });
+  expect(await rotate(place)).toMatchObject({ generation: 5 });
+  await expect(rotate(place, { finish: true, force: true })).rejects.toMatchObject({ code: "USAGE" });
+});
+
 test("secrets that come along and that this vault folder does not have are named, with who published them", async () => {
   const place = await setUp();
   await setValue(place, "two");

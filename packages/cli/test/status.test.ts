@@ -242,3 +242,22 @@ test("another clone of the repository has not been synced", async () => {
     synced: null,
   });
 });
+
+test("a grace period that runs is told, with what ends it, to who is in step and to who is behind", async () => {
+  const alice = await setUp();
+  expect(await only(alice, { remote: true })).toMatchObject({ bucket: { grace: null }, findings: [] });
+  const { graceUntil: until } = await rotatePassphrase(alice.context(), { env, grace: "24h" });
+  const bob = await join2(alice);
+  for (const [place, state] of [
+    [alice, "in-step"],
+    [bob, "behind"],
+  ] as const) {
+    const result = await look(place, { remote: true });
+    expect(result.environments).toMatchObject([{ bucket: { state, grace: { until, generation: 1 } } }]);
+    expect(describeStatus(result, Date.now()).out).toContain(
+      `- ${account}: grace until ${until}: the old passphrase still opens generation 1\n    vsync rotate-passphrase demo --finish`,
+    );
+  }
+  const later = { host: { now: () => Date.now() + 25 * 3_600_000 } };
+  expect(await only(alice, { remote: true }, later)).toMatchObject({ bucket: { grace: null }, findings: [] });
+});

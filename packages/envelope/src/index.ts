@@ -77,7 +77,7 @@ export {
 } from "./key.ts";
 export {
   type GraceBundle,
-  graceUntil,
+  graceBundle,
   judgeManifest,
   type ManifestFields,
   type Metadata,

@@ -122,9 +122,9 @@ export function readTimestamp(body: Uint8Array): string | null {
   return parseTimestamp(text) === null ? null : text;
 }
 
-/** The period's end in a manifest's `grace`, or null: a writer copies grace only before it. */
-export function graceUntil(grace: string): string | null {
-  return parseGrace(grace)?.bundle.until ?? null;
+/** What a manifest's `grace` names, or null when it has not its form. Not authenticated before the seal is judged. */
+export function graceBundle(grace: string): GraceBundle | null {
+  return parseGrace(grace)?.bundle ?? null;
 }
 
 function unsealed(body: string, metadata: Metadata): Verdict {

@@ -4,7 +4,7 @@ import { fromHex, utf8 } from "../src/encoding.ts";
 import { BundleCorruptError } from "../src/errors.ts";
 import { expandKeys, type VaultKeys } from "../src/key.ts";
 import {
-  graceUntil,
+  graceBundle,
   judgeManifest,
   type ManifestFields,
   readGeneration,
@@ -180,12 +180,12 @@ test("a manifest with every field gives all of them back, and a grace period its
   const verdict = await judgeManifest(keys, prefix, await sealManifest(keys, prefix, plain), now);
   expect(verdict).toEqual({ kind: "verified", manifest: plain });
   expect(Object.keys((verdict as { manifest: object }).manifest)).not.toContain("grace");
-  expect(graceUntil(grace)).toBe("20260701-000000");
+  expect(graceBundle(grace)).toMatchObject({ generation: 7, until: "20260701-000000" });
   for (const broken of [
     "",
     `${grace}.x`,
     grace.replace("20260701", "20260732"),
     grace.replace(".7.", ".07."),
   ])
-    expect(graceUntil(broken)).toBeNull();
+    expect(graceBundle(broken)).toBeNull();
 });

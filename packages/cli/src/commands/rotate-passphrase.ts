@@ -1,14 +1,7 @@
 // `vsync rotate-passphrase <env>`: the same secrets under a new passphrase. docs/formats.md section 6, "Rotation".
 
 import { resolve } from "node:path";
-import {
-  deriveKeys,
-  generatePassphrase,
-  graceUntil,
-  parseTimestamp,
-  passphraseProblem,
-  wipe,
-} from "@vsync/envelope";
+import { deriveKeys, generatePassphrase, passphraseProblem, wipe } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { findPublisher } from "../audit/publisher.ts";
 import { auditRowWriter } from "../audit/write-row.ts";
@@ -19,6 +12,7 @@ import type { Context, Said } from "../context.ts";
 import { warnIfCommittable } from "../identity/committable.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
+import { type Grace, isoSeconds, runningGrace } from "../vault/grace.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
 import { graceOf, publishAgain, rotateVault } from "../vault/rotate.ts";
 import { type FinishedRotation, keyPlaces, stagedPassphrase } from "../vault/rotation.ts";
@@ -31,6 +25,8 @@ export interface RotateInput extends AuditInput {
   readonly grace?: string;
   /** Ends a grace period before its time; rotates nothing. */
   readonly finish?: boolean;
+  /** Rotates although a grace period still runs, and so ends it. */
+  readonly force?: boolean;
   /** The new passphrase, a path or - for standard input; generated otherwise. */
   readonly newPassphraseFile?: string;
   /** Where to write the new passphrase: needed where there is no keystore to keep it in. */
@@ -58,7 +54,7 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
   const graceMs = input.grace === undefined ? null : parseDuration(input.grace);
   if (
     input.finish &&
-    (graceMs !== null || input.newPassphraseFile !== undefined || input.out !== undefined)
+    (graceMs !== null || input.force || input.newPassphraseFile !== undefined || input.out !== undefined)
   ) {
     throw new CliError(
       "USAGE",
@@ -77,9 +73,11 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
       );
     }
     if (input.finish) return await finish(context, environment, input, current);
+    const running = runningGrace(current, environment.local.now());
     if (opened.finishedRotation !== null && input.newPassphraseFile === undefined) {
-      return describeFinished(opened, opened.finishedRotation, input, current);
+      return describeFinished(opened, opened.finishedRotation, input, running);
     }
+    if (running !== null) endGrace(environment, input, running);
     const synced = syncedHere(ledger, null, environment.vaultFolder);
     if (synced?.timestamp !== current.timestamp) await warnOfUnseen(environment, current);
     return await rotate(context, environment, opened, input, current, graceMs);
@@ -131,18 +129,31 @@ function describeFinished(
   { passphrase }: Opened,
   { timestamp, generation }: FinishedRotation,
   { env }: RotateInput,
-  { grace }: CurrentVersion,
+  running: Grace | null,
 ): RotateResult {
-  const until = grace === undefined ? null : parseTimestamp(graceUntil(grace) ?? "");
   return {
     env,
     published: true,
     did: "rotate",
     generation,
     timestamp,
-    graceUntil: until === null ? null : seconds(until),
+    graceUntil: running?.until ?? null,
     passphraseIn: passphrase.source,
   };
+}
+
+// The manifest has room for one grace only: whoever was promised this one would be shut out before its time.
+function endGrace({ terminal }: Environment, { env, force }: RotateInput, { until }: Grace): void {
+  const ends = "applications still on the passphrase before then fail at their next start";
+  if (force) {
+    terminal.warn(`this ends the grace period of ${env}, which runs until ${until}: ${ends}`);
+    return;
+  }
+  throw new CliError(
+    "CONFLICT",
+    `a grace period of ${env} runs until ${until}, and another rotation would end it at once: ${ends}`,
+    `when all of them have the new one: vsync rotate-passphrase ${env} --finish   and then rotate; after a leak, without waiting: vsync rotate-passphrase ${env} --force`,
+  );
 }
 
 async function rotate(
@@ -165,7 +176,11 @@ async function rotate(
   const next = await choosePassphrase(context, input, config.encryption.iterations, old.text, earlier);
   const rotatedAtMs = local.now();
   const untilMs = graceMs === null ? null : rotatedAtMs + graceMs;
-  const described = { env, did: "rotate", graceUntil: untilMs === null ? null : seconds(untilMs) } as const;
+  const described = {
+    env,
+    did: "rotate",
+    graceUntil: untilMs === null ? null : isoSeconds(untilMs),
+  } as const;
   if (context.flags.dryRun) {
     const { generation, timestamp } = current;
     return { ...described, published: false, generation: generation + 1, timestamp, passphraseIn: null };
@@ -192,7 +207,7 @@ async function rotate(
     const version = await rotateVault(environment, {
       current,
       files,
-      rotation: { rotatedAt: seconds(rotatedAtMs), ...(grace !== undefined && { grace }) },
+      rotation: { rotatedAt: isoSeconds(rotatedAtMs), ...(grace !== undefined && { grace }) },
       audit: auditIntent(environment, "rotate", input),
       old: old.text,
       next: { passphrase: next, keys },
@@ -297,9 +312,4 @@ function parseDuration(text: string): number {
     "--grace takes a time of up to 90 days",
     "for instance --grace 30m, --grace 24h or --grace 7d",
   );
-}
-
-/** `YYYY-MM-DDTHH:mm:ssZ`. */
-function seconds(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -8,6 +8,7 @@ export function declareRotation(program: Command, execute: Execute): void {
     .description("bring the vault under a new passphrase")
     .option("--grace <time>", "applications may start with the old one until then: 30m, 24h, 7d")
     .option("--finish", "end a grace period before its time; rotates nothing")
+    .option("--force", "rotate although a grace period still runs: it ends at once")
     .option("--new-passphrase-file <path>", "the new passphrase, - for stdin (default: one is generated)")
     .option("--out <file>", "write the new passphrase to a new file of mode 0600 as well")
     .action((env: string, options) =>

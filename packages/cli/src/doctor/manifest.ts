@@ -7,6 +7,7 @@ import { toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import type { Host } from "../host.ts";
+import { describeGrace, type Grace, runningGrace } from "../vault/grace.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { readCurrentVersion } from "../vault/remote.ts";
 import { trustOf } from "../vault/standing.ts";
@@ -43,7 +44,10 @@ export async function checkManifest(
             `version ${timestamp} has no seal; it opens with this passphrase`,
             `vsync push ${env} seals the next`,
           )
-        : ok(NAME, `generation ${generation} (${timestamp}) is sealed with this passphrase`);
+        : ok(
+            NAME,
+            `generation ${generation} (${timestamp}) is sealed with this passphrase${ofGrace(env, runningGrace(current, host.now()))}`,
+          );
     } finally {
       wipe(keys.master, keys.sealKey, keys.chainKey);
     }
@@ -55,6 +59,11 @@ export async function checkManifest(
     }
     return failed(NAME, error);
   }
+}
+
+function ofGrace(env: string, running: Grace | null): string {
+  if (running === null) return "";
+  return `; ${describeGrace(running)}; end it with vsync rotate-passphrase ${env} --finish`;
 }
 
 function noManifest(env: string, seen: number): Check {

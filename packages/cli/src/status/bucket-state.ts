@@ -6,6 +6,7 @@ import { toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { openBucket } from "../vault/bucket.ts";
+import { runningGrace } from "../vault/grace.ts";
 import type { Ledger, Synced } from "../vault/ledger.ts";
 import { type Remote, readCurrentVersion } from "../vault/remote.ts";
 import { trustOf } from "../vault/standing.ts";
@@ -33,10 +34,11 @@ export async function askBucket(
         return { bucket: { state: wasThere ? "manifest-gone" : "empty" }, hint: "" };
       }
       const { timestamp, generation } = current;
-      if (synced?.timestamp === timestamp) return { bucket: { state: "in-step" }, hint: "" };
+      const grace = runningGrace(current, host.now());
+      if (synced?.timestamp === timestamp) return { bucket: { state: "in-step", grace }, hint: "" };
       const by = Math.max(1, generation - (synced?.generation ?? 0));
       const publisher = await findPublisher(remote, timestamp);
-      return { bucket: { state: "behind", by, timestamp, generation, publisher }, hint: "" };
+      return { bucket: { state: "behind", by, timestamp, generation, publisher, grace }, hint: "" };
     } finally {
       await store.close();
     }

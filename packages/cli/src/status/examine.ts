@@ -7,6 +7,7 @@ import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import { listProfiles } from "../config/profiles.ts";
 import type { Context } from "../context.ts";
+import { describeGrace } from "../vault/grace.ts";
 import { type Ledger, loadLedger, type Synced } from "../vault/ledger.ts";
 import { loadPending } from "../vault/pending.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
@@ -136,6 +137,9 @@ async function ask(
   } else if (bucket.state === "manifest-gone") {
     const problem = "the bucket has no manifest any more, though there was one";
     findings.push({ level: "broken", about, problem, fix: `vsync push ${known.env} --recreate` });
+  } else if ((bucket.state === "in-step" || bucket.state === "behind") && bucket.grace !== null) {
+    const fix = `vsync rotate-passphrase ${known.env} --finish   (when all applications have the new one)`;
+    findings.push({ level: "note", about, problem: describeGrace(bucket.grace), fix });
   }
   return bucket;
 }

@@ -3,6 +3,7 @@
 import type { Publisher } from "../audit/publisher.ts";
 import type { ErrorCode } from "../exit-codes.ts";
 import type { Changes } from "../vault/changes.ts";
+import type { Grace } from "../vault/grace.ts";
 
 export interface EnvironmentStatus {
   readonly repo: string;
@@ -24,7 +25,8 @@ export type FolderState =
   | { readonly state: "unknown"; readonly why: string };
 
 export type BucketState =
-  | { readonly state: "in-step" | "empty" | "manifest-gone" }
+  | { readonly state: "empty" | "manifest-gone" }
+  | { readonly state: "in-step"; readonly grace: Grace | null }
   | {
       readonly state: "behind";
       /** Generations. */
@@ -32,6 +34,8 @@ export type BucketState =
       readonly timestamp: string;
       readonly generation: number;
       readonly publisher: Publisher | null;
+      /** Of the last rotation, while it runs. */
+      readonly grace: Grace | null;
     }
   | { readonly state: "problem"; readonly code: ErrorCode; readonly message: string };
 

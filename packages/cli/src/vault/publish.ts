@@ -4,17 +4,10 @@
 // swap the manifest. Until the swap is sent nothing can have been committed; from then on the pending files stay
 // until it is known what became of it.
 
-import {
-  formatTimestamp,
-  graceUntil,
-  nextTimestamp,
-  sealBundle,
-  sealManifest,
-  toHex,
-  type VaultFiles,
-} from "@vsync/envelope";
+import { nextTimestamp, sealBundle, sealManifest, toHex, type VaultFiles } from "@vsync/envelope";
 import { StoreError } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
+import { runningGrace } from "./grace.ts";
 import type { Synced } from "./ledger.ts";
 import { type AuditIntent, dropPending, type Pending, savePending } from "./pending.ts";
 import { bundleKey, type Remote } from "./remote.ts";
@@ -121,9 +114,8 @@ async function seal(
 
 /** A rotation's date for good, its grace unchanged while the period lasts. */
 function carriedOver({ rotatedAt, grace }: Replaced, nowMs: number): Pick<Replaced, "rotatedAt" | "grace"> {
-  const until = grace === undefined ? null : graceUntil(grace);
-  const lasts = until !== null && formatTimestamp(nowMs) < until;
-  return { ...(rotatedAt !== undefined && { rotatedAt }), ...(lasts && { grace: grace as string }) };
+  const lasts = grace !== undefined && runningGrace({ grace }, nowMs) !== null;
+  return { ...(rotatedAt !== undefined && { rotatedAt }), ...(lasts && { grace }) };
 }
 
 /** Puts the bundle where nothing is yet. "taken": another writer's stands there. */

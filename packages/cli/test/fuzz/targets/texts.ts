@@ -14,7 +14,7 @@ import {
   fromBase64url,
   fromHex,
   fromUtf8,
-  graceUntil,
+  graceBundle,
   hmacSha256,
   judgeManifest,
   locationProblem,
@@ -129,7 +129,7 @@ async function judge({ body, metadata, sealIt }: Received): Promise<string> {
   const object = { body: utf8(body), metadata };
   const verdict = await judgeManifest(KEYS, prefix, object, Date.UTC(2026, 0, 1));
   readTimestamp(object.body);
-  if (metadata.grace !== undefined) graceUntil(metadata.grace);
+  if (metadata.grace !== undefined) graceBundle(metadata.grace);
   if (verdict.kind !== "verified") return verdict.kind;
   // One manifest, one spelling: what verifies is what a writer would have written.
   const again = await sealManifest(KEYS, prefix, verdict.manifest);
