@@ -10,12 +10,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   createPrivateFile,
   ensurePrivateDir,
+  nameTemporary,
   readPrivateFile,
+  removeLeftovers,
   removePrivateFile,
   writePrivateFile,
 } from "../src/config/private-file.ts";
@@ -76,6 +78,17 @@ test("writing does not change the other name of a hard-linked file", () => {
   linkSync(join(folder, "file"), join(folder, "other"));
   writePrivateFile(join(folder, "file"), "after");
   expect(readFileSync(join(folder, "other"), "utf8")).toBe("before");
+});
+
+test("of what looks left over only files are removed: a folder is somebody's", () => {
+  const temporary = nameTemporary(join(folder, "file"));
+  writeFileSync(temporary, "");
+  const named = nameTemporary(join(folder, "mine"));
+  mkdirSync(named);
+  writeFileSync(join(named, "notes"), "");
+  removeLeftovers(folder);
+  expect(readdirSync(folder)).toEqual([basename(named)]);
+  expect(readdirSync(named)).toEqual(["notes"]);
 });
 
 test("a failed write leaves the old content and no temporary file", () => {

@@ -6,9 +6,10 @@
 
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { nameOwnProcess, stateOfProcess } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
+import { leftovers, nameTemporary } from "../config/private-file.ts";
 
 export interface Lock {
   /** Idempotent. */
@@ -36,6 +37,8 @@ export function acquireLock(path: string): Lock {
     if (holder === undefined || processState(holder) !== "gone") throw held(path, holder);
     if (move(path, holder, mine)) break;
   }
+  for (const halfMade of leftovers(dirname(path), basename(path)))
+    rmSync(halfMade, { recursive: true, force: true });
   // What was done under the lock is done, whether or not it can be given back.
   const giveBack = (): void => {
     try {
@@ -75,14 +78,15 @@ function readNames(path: string): string[] {
 
 // It arrives by a rename too, `free` already inside: a folder that is not empty cannot be renamed onto.
 function makeLock(path: string): void {
-  const made = `${path}.${randomBytes(8).toString("hex")}`;
+  const made = nameTemporary(path);
   mkdirSync(made, { mode: 0o700 });
-  writeFileSync(join(made, FREE), "", { mode: 0o600, flag: "wx" });
   try {
+    writeFileSync(join(made, FREE), "", { mode: 0o600, flag: "wx" });
     renameSync(made, path);
   } catch (error) {
-    rmSync(made, { recursive: true });
-    if (!isCode(error, "ENOTEMPTY", "EEXIST", "EPERM")) throw error; // EPERM is what Windows says
+    rmSync(made, { recursive: true, force: true });
+    // EPERM is what Windows says. ENOENT: who has the lock by now took this for a leftover.
+    if (!isCode(error, "ENOTEMPTY", "EEXIST", "EPERM", "ENOENT")) throw error;
   }
 }
 

@@ -60,14 +60,16 @@ export async function listCalls(
   const calls: SystemCall[] = [];
   for (const line of lines) {
     const [, name = "", rest = ""] = /^\d+ +(\w+)\((.*)/.exec(line) ?? [];
-    if (name === "" || / = -1 E\w+ \(.*\)$/.test(rest)) continue; // what failed has changed nothing
-    if (name.startsWith("open") && !/O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) continue;
+    if (name === "") continue;
     const path = pathOf(name, rest);
-    if (!path.startsWith("/") || (path.startsWith("/dev/") && !path.startsWith("/dev/shm/"))) continue;
-    assert(path.startsWith(`${machine}/`), `it writes outside of its machine: ${line}`);
+    // Each counts for strace, also one that fails or only reads.
     const key = [name, ...onPath({ name, path })].join(" ");
     const nth = (seen.get(key) ?? 0) + 1;
     seen.set(key, nth);
+    if (/ = -1 E\w+ \(.*\)$/.test(rest)) continue; // what failed has changed nothing
+    if (name.startsWith("open") && !/O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) continue;
+    if (!path.startsWith("/") || (path.startsWith("/dev/") && !path.startsWith("/dev/shm/"))) continue;
+    assert(path.startsWith(`${machine}/`), `it writes outside of its machine: ${line}`);
     calls.push({ name, path, nth });
   }
   return { ended, calls };

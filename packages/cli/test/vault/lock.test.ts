@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { nameOwnProcess } from "@vsync/store";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { nameTemporary } from "../../src/config/private-file.ts";
 import { acquireLock } from "../../src/vault/lock.ts";
 import { temporaryFolder } from "./writer.ts";
 
@@ -113,6 +114,15 @@ describe("the lock of an environment", () => {
   it("of a process that has ended is taken: its pid is gone, or is another process's by now", () => {
     expect(codeOf(() => acquireLock(lockHeldBy(named({ start: "1" }))))).toBe("none");
     expect(codeOf(() => acquireLock(lockHeldBy(named({ pid: 2 ** 22 + 1 }))))).toBe("none");
+  });
+
+  it("leaves nothing lying about of a process that was killed while it made the first one", () => {
+    const path = join(temporaryFolder(), "lock");
+    const halfMade = nameTemporary(path);
+    mkdirSync(halfMade);
+    writeFileSync(join(halfMade, "free"), "");
+    acquireLock(path).release();
+    expect(readdirSync(dirname(path))).toEqual(["lock"]);
   });
 
   it("of another machine or container is left alone: nobody here can tell", () => {
