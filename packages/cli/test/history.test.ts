@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AUDIT_HEADER } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
@@ -237,6 +237,21 @@ test("the oldest of ten backups survives being restored when the swap of the fol
   expect(await backupRestore(place.context(), { env, backup })).toMatchObject({ updated: true });
   expect(await value(place)).toBe("edit 1");
   expect(await list()).toHaveLength(10);
+});
+
+test("who looks for backups after a pull that was cut short has the vault folder back", async () => {
+  const place = await publishValues("one");
+  const folder = join(place.root, "infra/vault/demo");
+  const staging = join(dirname(folder), ".vsync-demo-1");
+  mkdirSync(staging);
+  renameSync(folder, join(staging, "old"));
+  const [ledger] = readdirSync(place.folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith("ledger.json"),
+  );
+  const swap = { version: 1, folder, staging, synced: null, audit: null };
+  writeFileSync(join(place.folder, dirname(ledger!), "swap.json"), JSON.stringify(swap), { mode: 0o600 });
+  expect((await backupList(place.context(), { env })).backups).toEqual([]);
+  expect(readdirSync(folder)).toEqual([".env.demo"]);
 });
 
 test("audit shows rows newest first, filtered, and as CSV", async () => {

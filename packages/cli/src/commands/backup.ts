@@ -21,7 +21,6 @@ import {
 } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
-import { locate } from "../vault/located.ts";
 import type { StatePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
@@ -62,7 +61,7 @@ export async function backupList(
   context: Context,
   { env }: { readonly env: string },
 ): Promise<BackupListResult> {
-  const { paths } = locate(context, env);
+  const { paths } = await locateVault(context, env);
   const backups = listBackups(paths).map((backup) => {
     const path = backupPath(paths, backup);
     return { backup, size: statSync(path).size, path };

@@ -114,7 +114,10 @@ export async function checkNext(stage: Stage, next: readonly string[]): Promise<
     ...scenario.nextMayEndWith,
   ]);
   const now = observe(world);
-  assert(now.vault !== null || stage.before.machine.vault === null, "the vault folder is back");
+  // status changes nothing, and tells that there is something to settle.
+  const isToldOf =
+    next[0] === "status" && ended.stdout.includes("interrupted replacement of the vault folder");
+  assert(now.vault !== null || stage.before.machine.vault === null || isToldOf, "the vault folder is back");
   checkBucket(world.s3.objects, stage.key, opening(stage, now));
   checkEdits(stage, now);
 }
