@@ -26,11 +26,11 @@ export async function serveVault(
   { iterations, fill }: VaultOptions = {},
 ): Promise<ServedVault> {
   mkdirSync(folder, { recursive: true });
-  const shop = makeShop(folder, { small: 14, ...(iterations !== undefined && { iterations }) });
+  const shop = await makeShop(folder, { small: 14, ...(iterations !== undefined && { iterations }) });
   fill?.(shop.vault);
-  shop.vsync("push", "demo");
-  shop.vsync("passphrase", "show", "demo", "--out", join(folder, "passphrase"));
-  const token = shop.vsync("runtime-token", "demo").trim();
+  await shop.vsync("push", "demo");
+  await shop.vsync("passphrase", "show", "demo", "--out", join(folder, "passphrase"));
+  const token = (await shop.vsync("runtime-token", "demo")).trim();
   const server = await startLatencyServer(shop.bucket);
   return {
     server,

@@ -24,8 +24,8 @@ const LOCAL = [
 
 export async function benchStart(folder: string): Promise<void> {
   console.log("\nStart of every command");
-  const { root: cwd, env, vsync } = makeShop(folder, { small: 14 });
-  vsync("push", "demo");
+  const { root: cwd, env, vsync } = await makeShop(folder, { small: 14 });
+  await vsync("push", "demo");
   const measure = (line: string): Case => ({
     name: line,
     run: () => cold([VSYNC, ...line.split(" ")], { cwd, env }),

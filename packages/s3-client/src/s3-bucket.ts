@@ -1,12 +1,17 @@
 // A bucket on an S3 server: path-style requests, SigV4, no retry. docs/formats.md section 10.
 
-import { BundleCorruptError, type VaultConfig } from "@vsync/envelope";
+import { BundleCorruptError, hmacSha256, sha256, toHex, utf8, type VaultConfig } from "@vsync/envelope";
+import { encodePath, signRequest } from "@vsync/store/sigv4";
 import type { Bucket, FetchedObject, GetOptions, ObjectHead } from "./bucket.ts";
 import { refused, s3ErrorCode } from "./refusal.ts";
-import { encodePath, signRequest } from "./sigv4.ts";
 import type { S3Answer, S3Request, Transport } from "./transport.ts";
 
 const METADATA = "x-amz-meta-";
+
+const DIGESTS = {
+  sha256Hex: async (text: string): Promise<string> => toHex(await sha256([utf8(text)])),
+  hmacSha256: (key: Uint8Array, text: string): Promise<Uint8Array> => hmacSha256(key, utf8(text)),
+};
 
 export function openS3(config: VaultConfig, endpoint: URL, transport: Transport): Bucket {
   checkHeaderFields(config);
@@ -23,6 +28,7 @@ export function openS3(config: VaultConfig, endpoint: URL, transport: Transport)
       config,
       config.region,
       Date.now(),
+      DIGESTS,
     );
     return transport.send({ method, path, headers, maxBytes, signal });
   }

@@ -1,9 +1,9 @@
 // An AWS profile, as the AWS SDK understands it: keys, roles, SSO, processes, containers and instances.
 
-import { S3Client } from "@aws-sdk/client-s3";
 import { state as nodeVersionNotice } from "@aws-sdk/core/client";
 import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from "@smithy/core/config";
 import type { Credentials } from "./credentials.ts";
 
 /** Longest that SSO, STS or a process may take. */
@@ -17,6 +17,7 @@ const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
  * container's or the instance's role. Any other name is that profile and nothing else. Rejects with the SDK's error.
  */
 export async function profileCredentials(profile: string, region: string): Promise<Credentials> {
+  // The SDK's notice that it will leave Node 20 one day is for those who choose its version, not for vsync's users.
   nodeVersionNotice.warningEmitted = true;
   const options = { logger: QUIET, parentClientConfig: { region } };
   const provider = profile === "default" ? defaultProvider(options) : fromIni({ ...options, profile });
@@ -29,13 +30,13 @@ export async function profileCredentials(profile: string, region: string): Promi
 
 /** The region that a profile names, or null. */
 export async function profileRegion(profile: string): Promise<string | null> {
-  nodeVersionNotice.warningEmitted = true;
-  const client = new S3Client(profile === "default" ? {} : { profile });
+  const options = {
+    ...NODE_REGION_CONFIG_FILE_OPTIONS,
+    ...(profile !== "default" && { profile }),
+  };
   try {
-    return await client.config.region();
+    return await loadConfig(NODE_REGION_CONFIG_OPTIONS, options)();
   } catch {
     return null; // it names none, or is not there: whoever needs one says so
-  } finally {
-    client.destroy();
   }
 }

@@ -1,40 +1,77 @@
-// The AWS SDK's S3 client, told everything it would otherwise look up, and carried by our transport.
+// Signs requests for one bucket of an S3 server, path-style, and hands them to our transport.
 
-import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { state as nodeVersionNotice } from "@aws-sdk/core/client";
-import { resolveCredentials } from "./credentials.ts";
+import { createHash, createHmac } from "node:crypto";
+import { type Credentials, resolveCredentials } from "./credentials.ts";
 import type { StoreLocation, StoreOptions } from "./open-store.ts";
-import { createTransport } from "./s3-transport.ts";
+import { type Answer, createTransport, type Exchange } from "./s3-transport.ts";
+import { encodePath, encodeQuery, signRequest } from "./sigv4.ts";
 
-export function createClient(endpoint: URL, location: StoreLocation, options: StoreOptions): S3Client {
-  // The SDK's notice that it will leave Node 20 one day is for those who choose its version, not for vsync's users.
-  nodeVersionNotice.warningEmitted = true;
-  const transport = createTransport({
+export interface S3Request {
+  readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
+  /** None: a request on the bucket itself. */
+  readonly key?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+export interface S3Client {
+  /** One request, whatever its answer. Rejects when there is none, with what the network or the credentials reported. */
+  send(request: S3Request, exchange: Exchange): Promise<Answer>;
+  close(): void;
+}
+
+/** Temporary credentials are asked for anew so long before they expire. */
+const RENEWAL_MS = 5 * 60_000;
+
+const DIGESTS = {
+  sha256Hex: (text: string): string => createHash("sha256").update(text).digest("hex"),
+  hmacSha256: (key: Uint8Array, text: string): Uint8Array => createHmac("sha256", key).update(text).digest(),
+};
+
+export async function createClient(
+  endpoint: URL,
+  location: StoreLocation,
+  options: StoreOptions,
+): Promise<S3Client> {
+  const { bucket, region } = location;
+  const transport = await createTransport(endpoint, {
     connectMs: options.connectTimeoutMs ?? 10_000,
     silenceMs: options.silenceTimeoutMs ?? 20_000,
   });
-  return new S3Client({
-    endpoint: endpoint.href,
-    region: location.region,
-    forcePathStyle: true,
-    // Asked before the first request, and again when those it gave are about to expire.
-    credentials: () => resolveCredentials(location, options.env ?? process.env),
-    requestHandler: transport as NonNullable<S3ClientConfig["requestHandler"]>,
-    // Older MinIO, Ceph, R2, B2 and GCS refuse or ignore the checksums that are sent otherwise.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-    maxAttempts: 1, // ours are counted above
-    retryMode: "standard",
-    // Each of these would otherwise be looked up in the environment and in ~/.aws, which are not vsync's to follow.
-    defaultsMode: "standard",
-    ignoreConfiguredEndpointUrls: true,
-    useArnRegion: false,
-    useDualstackEndpoint: false,
-    useFipsEndpoint: false,
-    disableS3ExpressSessionAuth: true,
-    authSchemePreference: ["sigv4"],
-    disableClockSkewCorrection: true, // a wrong clock is reported, not worked around from the second request on
-    sigv4aSigningRegionSet: [location.region],
-    userAgentAppId: "vsync",
-  } as S3ClientConfig);
+  const credentials = rememberCredentials(() => resolveCredentials(location, options.env ?? process.env));
+  const root = `${endpoint.pathname.replace(/\/+$/, "")}/${encodePath(bucket)}`;
+  const { host } = endpoint;
+
+  return {
+    async send({ method, key, query, headers = {}, body }, exchange) {
+      const request = {
+        method,
+        host,
+        path: key === undefined ? root : `${root}/${encodePath(key)}`,
+        ...(query !== undefined && { query: encodeQuery(query) }),
+        headers: { ...headers, ...(body !== undefined && { "content-length": String(body.length) }) },
+        ...(body !== undefined && { bodySha256: createHash("sha256").update(body).digest("hex") }),
+      };
+      const signed = await signRequest(request, await credentials(), region, Date.now(), DIGESTS);
+      return await transport.send({ ...request, headers: signed, body }, exchange);
+    },
+    close: transport.close,
+  };
+}
+
+/** Asks once, and again when what it got is about to expire, or was nothing. */
+function rememberCredentials(ask: () => Promise<Credentials>): () => Promise<Credentials> {
+  let known: Promise<Credentials> | null = null;
+  const isFresh = ({ expiration }: Credentials): boolean =>
+    expiration === undefined || expiration.getTime() - Date.now() > RENEWAL_MS;
+  return async () => {
+    const before = known ?? ask();
+    known = before;
+    const current = await before.catch(() => null);
+    if (current !== null && isFresh(current)) return current;
+    if (known === before) known = current === null ? null : ask();
+    return await (known ?? before);
+  };
 }

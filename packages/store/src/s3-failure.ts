@@ -73,7 +73,7 @@ export function isBroken(failure: unknown): boolean {
 }
 
 /** No answer came. The cause is what the network or the transport reported. */
-export function failureError({ failure, signal, sent }: Exchange, attempt: Attempt): StoreError {
+export function failureError(failure: unknown, { signal, sent }: Exchange, attempt: Attempt): StoreError {
   const { code, why, hint, landed = "unknown" } = judgeFailure(failure, signal);
   const proxy =
     code === "UNREACHABLE" && attempt.proxyVariable !== null && !signal?.aborted
@@ -126,7 +126,7 @@ function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Findin
       why: `the connection broke (${errno})`,
       hint: "check the network, then run the command again",
     };
-  // Not from the network at all: the client would not even send it.
+  // Not from the network at all: it would not even be sent.
   return {
     code: "REJECTED",
     why: messageOf(failure),

@@ -3,8 +3,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { RequestOptions } from "./object-store.ts";
 import { isOverloaded, retryAfterMs } from "./s3-answer.ts";
+import type { S3Client, S3Request } from "./s3-client.ts";
 import { type Attempt, failureError, isBroken } from "./s3-failure.ts";
-import type { Answer, Exchange, ExchangeOptions } from "./s3-transport.ts";
+import type { Answer, Exchange } from "./s3-transport.ts";
 
 /** What is asked for: the words for an error, and what the transport must hold to. */
 export interface Plan extends RequestOptions {
@@ -14,18 +15,13 @@ export interface Plan extends RequestOptions {
   readonly maxBytes?: number | undefined;
 }
 
-export interface Sent<Output> {
+export interface Sent {
   readonly answer: Answer;
-  /** What the SDK made of it; null when it could not, or when it was no success. */
-  readonly output: Output | null;
   readonly attempt: Attempt;
 }
 
-/** `request` hands its argument to the SDK as the options of one command. Rejects with `StoreError` when nothing answers. */
-export type Send = <Output>(
-  request: (options: object) => Promise<Output>,
-  plan: Plan,
-) => Promise<Sent<Output>>;
+/** Rejects with `StoreError` when nothing answers. */
+export type Send = (request: S3Request, plan: Plan) => Promise<Sent>;
 
 const MAX_ACKNOWLEDGEMENT_BYTES = 64 * 1024;
 
@@ -40,7 +36,7 @@ const LAST_START_MS = 20_000;
  * not ask for a longer wait than we have. Silence is not tried again, it took its time. Conditional writes are sent
  * once (object-store.ts says why).
  */
-export function createSender(server: Omit<Attempt, "doing" | "kind" | "retried">): Send {
+export function createSender(client: S3Client, server: Omit<Attempt, "doing" | "kind" | "retried">): Send {
   return async (request, plan) => {
     const start = performance.now();
     for (let sendings = 1; ; sendings++) {
@@ -50,16 +46,16 @@ export function createSender(server: Omit<Attempt, "doing" | "kind" | "retried">
         signal: plan.signal,
         onProgress: plan.onProgress,
         sent: sendings > 1,
-        answer: null,
-        failure: null,
       };
-      const output = await request({ exchange } satisfies ExchangeOptions).catch((error: unknown) => {
-        exchange.failure ??= error;
-        return null;
-      });
-      const { answer } = exchange;
+      let answer: Answer | null = null;
+      let failure: unknown = null;
+      try {
+        answer = await client.send(request, exchange);
+      } catch (error) {
+        failure = error;
+      }
       const backoff = BACKOFF_MS[sendings - 1];
-      const passing = answer === null ? isBroken(exchange.failure) : isOverloaded(answer);
+      const passing = answer === null ? isBroken(failure) : isOverloaded(answer);
       if (passing && backoff !== undefined && plan.kind !== "conditional write" && !plan.signal?.aborted) {
         const wait = answer === null ? backoff : Math.max(backoff, retryAfterMs(answer, Date.now()));
         if (performance.now() - start + wait < LAST_START_MS) {
@@ -67,8 +63,8 @@ export function createSender(server: Omit<Attempt, "doing" | "kind" | "retried">
           continue;
         }
       }
-      if (answer === null) throw failureError(exchange, attempt);
-      return { answer, output, attempt };
+      if (answer === null) throw failureError(failure, exchange, attempt);
+      return { answer, attempt };
     }
   };
 }

@@ -1,18 +1,9 @@
-// A bucket on an S3 server, through the AWS SDK (docs/formats.md section 10).
+// A bucket on an S3 server (docs/formats.md section 10).
 
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
 import { temporaryVariables } from "./credentials.ts";
 import {
   checkMetadata,
   DEFAULT_MAX_BYTES,
-  type ListedObject,
   type ObjectInfo,
   type ObjectStore,
   type RequestOptions,
@@ -22,14 +13,21 @@ import {
 } from "./object-store.ts";
 import type { StoreLocation, StoreOptions } from "./open-store.ts";
 import { answerError, parseError } from "./s3-answer.ts";
-import { createClient } from "./s3-client.ts";
+import { createClient, type S3Request } from "./s3-client.ts";
+import { readListing } from "./s3-listing.ts";
 import { createSender, type Plan } from "./s3-send.ts";
 import type { Answer } from "./s3-transport.ts";
 
 /** A listing of 1,000 keys of 1,024 bytes, all of them escaped, is 4 MB. */
 const MAX_LISTING_BYTES = 16 * 1024 * 1024;
 
-export function openS3Store(endpoint: URL, location: StoreLocation, options: StoreOptions): ObjectStore {
+const METADATA = "x-amz-meta-";
+
+export async function openS3Store(
+  endpoint: URL,
+  location: StoreLocation,
+  options: StoreOptions,
+): Promise<ObjectStore> {
   const { bucket, region } = location;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/.test(bucket))
     throw new StoreError("REJECTED", `${JSON.stringify(bucket)} is not the name of a bucket`, {
@@ -37,14 +35,14 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     });
   const where = `${endpoint.href.replace(/\/+$/, "")}, bucket ${bucket}`;
   const env = options.env ?? process.env;
-  const send = createSender({
+  const client = await createClient(endpoint, location, options);
+  const send = createSender(client, {
     where,
     region,
     explainRegion: options.explainRegion,
     bypassedProfile: temporaryVariables(env) === null ? null : (location.awsProfile ?? null),
     proxyVariable: findProxyVariable(endpoint, env),
   });
-  const client = createClient(endpoint, location, options);
   // Which spelling of an ETag this server has accepted in If-Match.
   let spelling: "quoted" | "bare" | null = null;
 
@@ -52,19 +50,21 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     key: string,
     body: Uint8Array,
     options: WriteOptions,
-    condition: { IfMatch?: string; IfNoneMatch?: string },
+    condition: Readonly<Record<string, string>>,
   ): Promise<WrittenObject> {
     const metadata = options.metadata ?? {};
     checkMetadata(metadata);
+    const fields = Object.entries(metadata).map(([name, value]) => [`${METADATA}${name}`, value]);
+    const headers = {
+      "content-type": "application/octet-stream",
+      ...Object.fromEntries(fields),
+      ...condition,
+    };
     const { answer, attempt } = await send(
-      (options) =>
-        client.send(
-          new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, Metadata: metadata, ...condition }),
-          options,
-        ),
+      { method: "PUT", key, headers, body },
       {
         doing: `write ${key}`,
-        kind: "IfMatch" in condition || "IfNoneMatch" in condition ? "conditional write" : "write",
+        kind: Object.keys(condition).length > 0 ? "conditional write" : "write",
         signal: options.signal,
         onProgress: options.onProgress,
       },
@@ -77,14 +77,8 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
   }
 
   async function headOrNull(key: string, { signal }: RequestOptions): Promise<ObjectInfo | null> {
-    const { answer, attempt } = await send(
-      (options) => client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }), options),
-      {
-        doing: `read ${key}`,
-        kind: "read",
-        signal,
-      },
-    );
+    const plan: Plan = { doing: `read ${key}`, kind: "read", signal };
+    const { answer, attempt } = await send({ method: "HEAD", key }, plan);
     if (answer.status === 404) return null;
     const size = answer.headers["content-length"];
     const info = readInfo(answer, Number(size));
@@ -102,9 +96,9 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     const isRefusal = status === 400 || status === 403 || (status >= 300 && status < 400);
     const named = headers["x-amz-bucket-region"] ?? region;
     if (!isRefusal || named !== region) return null;
-    const request = new GetObjectCommand({ Bucket: bucket, Key: key, Range: "bytes=0-0" });
+    const request: S3Request = { method: "GET", key, headers: { range: "bytes=0-0" } };
     const plan: Plan = { doing: `read ${key}`, kind: "read", signal };
-    const told = await send((options) => client.send(request, options), plan).catch(() => null);
+    const told = await send(request, plan).catch(() => null);
     return told?.answer.status === status ? told.answer : null;
   }
 
@@ -113,10 +107,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
 
     async get(key, { maxBytes = DEFAULT_MAX_BYTES, signal, onProgress } = {}) {
       const plan: Plan = { doing: `read ${key}`, kind: "read", maxBytes, signal, onProgress };
-      const { answer, attempt } = await send(
-        (options) => client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), options),
-        plan,
-      );
+      const { answer, attempt } = await send({ method: "GET", key }, plan);
       if (isMissingKey(answer)) return null;
       const info = readInfo(answer, answer.body.length);
       if (info === null) throw answerError(answer, attempt, Date.now());
@@ -136,7 +127,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     head: (key, options = {}) => headOrNull(key, options),
 
     put: (key, body, options = {}) => write(key, body, options, {}),
-    putIfAbsent: (key, body, options = {}) => write(key, body, options, { IfNoneMatch: "*" }),
+    putIfAbsent: (key, body, options = {}) => write(key, body, options, { "if-none-match": "*" }),
 
     /**
      * Ceph and Spaces compare the header's text with an ETag that has no quotes, so that the right one, written as
@@ -148,7 +139,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     async putIfMatch(key, body, etag, options = {}) {
       const first = spelling ?? "quoted";
       try {
-        const written = await write(key, body, options, { IfMatch: spell(etag, first) });
+        const written = await write(key, body, options, { "if-match": spell(etag, first) });
         spelling = first;
         return written;
       } catch (error) {
@@ -156,7 +147,7 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
         const current = await headOrNull(key, options).catch(() => null);
         if (current?.etag !== etag) throw error;
       }
-      const written = await write(key, body, options, { IfMatch: spell(etag, "bare") });
+      const written = await write(key, body, options, { "if-match": spell(etag, "bare") });
       spelling = "bare";
       return written;
     },
@@ -165,15 +156,15 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
       let token: string | undefined;
       const asked = new Set<string>();
       do {
-        const page = new ListObjectsV2Command({
-          Bucket: bucket,
-          Prefix: prefix,
-          ContinuationToken: token,
-          EncodingType: "url", // XML cannot hold every character of a key
-        });
+        const query = {
+          "list-type": "2",
+          prefix,
+          "encoding-type": "url", // XML cannot hold every character of a key
+          ...(token !== undefined && { "continuation-token": token }),
+        };
         const plan: Plan = { doing: `list ${prefix}`, kind: "read", maxBytes: MAX_LISTING_BYTES, signal };
-        const { answer, output, attempt } = await send((options) => client.send(page, options), plan);
-        const listing = answer.status === 200 && output !== null ? readListing(answer, output, prefix) : null;
+        const { answer, attempt } = await send({ method: "GET", query }, plan);
+        const listing = answer.status === 200 ? readListing(answer.body, prefix) : null;
         // A server that repeats itself would never come to an end.
         if (listing === null || (listing.next !== undefined && asked.has(listing.next)))
           throw answerError(answer, attempt, Date.now());
@@ -184,20 +175,14 @@ export function openS3Store(endpoint: URL, location: StoreLocation, options: Sto
     },
 
     async delete(key, { signal } = {}) {
-      const { answer, attempt } = await send(
-        (options) => client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }), options),
-        {
-          doing: `delete ${key}`,
-          kind: "write",
-          signal,
-        },
-      );
+      const plan: Plan = { doing: `delete ${key}`, kind: "write", signal };
+      const { answer, attempt } = await send({ method: "DELETE", key }, plan);
       const done = answer.status === 204 || (answer.status === 200 && answer.body.length === 0);
       if (!done && !isMissingKey(answer)) throw answerError(answer, attempt, Date.now());
     },
 
     async close() {
-      client.destroy();
+      client.close();
     },
   };
 }
@@ -219,10 +204,9 @@ function spell(etag: string, spelling: "quoted" | "bare"): string {
 function readInfo(answer: Answer, size: number): ObjectInfo | null {
   const etag = readEtag(answer);
   if (answer.status !== 200 || etag === null || !Number.isSafeInteger(size)) return null;
-  const own = "x-amz-meta-";
   const metadata = Object.entries(answer.headers)
-    .filter(([name]) => name.startsWith(own))
-    .map(([name, value]) => [name.slice(own.length), value]);
+    .filter(([name]) => name.startsWith(METADATA))
+    .map(([name, value]) => [name.slice(METADATA.length), value]);
   return {
     etag,
     size,
@@ -230,32 +214,6 @@ function readInfo(answer: Answer, size: number): ObjectInfo | null {
     lastModified: readDate(answer.headers["last-modified"]),
     date: readDate(answer.headers.date),
   };
-}
-
-/** Null when the answer is no listing of `prefix`: the SDK makes an empty one of any XML. */
-function readListing(
-  { body }: Answer,
-  { Contents = [], EncodingType, IsTruncated = false, NextContinuationToken }: ListObjectsV2CommandOutput,
-  prefix: string,
-): { objects: ListedObject[]; next: string | undefined } | null {
-  if (!Buffer.from(body.buffer, body.byteOffset, body.length).includes("<ListBucketResult")) return null;
-  if (IsTruncated && !NextContinuationToken) return null;
-  const objects: ListedObject[] = [];
-  for (const { Key, Size, LastModified } of Contents) {
-    const key = EncodingType === "url" && Key !== undefined ? decodeKey(Key) : Key;
-    if (!key?.startsWith(prefix) || key === "" || Size === undefined) return null;
-    objects.push({ key, size: Size, lastModified: LastModified ?? null });
-  }
-  return { objects, next: IsTruncated ? NextContinuationToken : undefined };
-}
-
-/** As forms encode: AWS writes a space as `+`, others as `%20`. */
-function decodeKey(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return undefined;
-  }
 }
 
 function readDate(text: string | undefined): Date | null {

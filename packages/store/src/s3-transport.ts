@@ -1,8 +1,19 @@
 // One HTTP exchange of the S3 client, bounded in every direction: waiting, speed, and bytes of the answer.
 
-import { Readable } from "node:stream";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { pipeline, Readable } from "node:stream";
 import type { Progress } from "./object-store.ts";
+
+export interface SignedRequest {
+  readonly method: string;
+  /** Percent-encoded, as signed. */
+  readonly path: string;
+  /** As signed; none unless given. */
+  readonly query?: string;
+  /** Signed; `host`, which is signed too, is for the transport to send. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+}
 
 /** What came back. */
 export interface Answer {
@@ -12,7 +23,7 @@ export interface Answer {
   readonly body: Uint8Array;
 }
 
-/** Passed along with each command, filled by the transport: the client hides from its callers what was answered. */
+/** What a request is held to, and what is known of it when it fails. */
 export interface Exchange {
   /** Most bytes of a successful answer's body. */
   readonly maxBytes: number;
@@ -20,13 +31,6 @@ export interface Exchange {
   readonly onProgress: Progress | undefined;
   /** Whether any of it may have reached the server. */
   sent: boolean;
-  answer: Answer | null;
-  /** Why there is no answer. */
-  failure: unknown;
-}
-
-export interface ExchangeOptions {
-  readonly exchange: Exchange;
 }
 
 /** The answer did not come, or stopped coming, in time. */
@@ -45,14 +49,10 @@ export class OversizeError extends Error {}
 export class TruncationError extends Error {}
 
 export interface Transport {
-  handle(
-    request: Parameters<NodeHttpHandler["handle"]>[0],
-    options?: unknown,
-  ): ReturnType<NodeHttpHandler["handle"]>;
-  destroy(): void;
-  readonly metadata: { handlerProtocol: string };
-  updateHttpClientConfig(key: never, value: never): void;
-  httpHandlerConfigs(): Record<string, never>;
+  /** Follows no redirect and sends nothing twice. Rejects when there is no whole answer. */
+  send(request: SignedRequest, exchange: Exchange): Promise<Answer>;
+  /** Ends idle connections. */
+  close(): void;
 }
 
 /** An error's XML is short; what is longer is somebody else's page. */
@@ -67,73 +67,127 @@ const LEAST_SPEED = 1024 / 1000;
 const KERNEL_BUFFER = 4 * 1024 * 1024;
 const KERNEL_SPEED = (128 * 1024) / 1000;
 
-export function createTransport(limits: { connectMs: number; silenceMs: number }): Transport {
-  const inner = new NodeHttpHandler({ connectionTimeout: limits.connectMs });
+export async function createTransport(
+  endpoint: URL,
+  limits: { connectMs: number; silenceMs: number },
+): Promise<Transport> {
+  const http = await loadHttp(endpoint);
+  const agent = new http.Agent({ keepAlive: true });
+  const server = {
+    agent,
+    // URLs write IPv6 addresses in brackets, sockets do not.
+    hostname: endpoint.hostname.replace(/^\[|\]$/g, ""),
+    port: endpoint.port,
+    setHost: false,
+  };
 
-  async function exchangeOnce(
-    request: Parameters<NodeHttpHandler["handle"]>[0],
+  async function send(
+    { method, path, query = "", headers, body }: SignedRequest,
     exchange: Exchange,
-  ): ReturnType<NodeHttpHandler["handle"]> {
-    const ended = new AbortController();
-    const uploadBytes = request.body instanceof Uint8Array ? request.body.length : 0;
+  ): Promise<Answer> {
+    exchange.signal?.throwIfAborted();
+    const outgoing = http.request({
+      ...server,
+      method,
+      path: query === "" ? path : `${path}?${query}`,
+      headers: { ...headers, host: endpoint.host },
+    });
+    const ended: { why?: unknown } = {};
+    const end = (why: unknown): void => {
+      if (!("why" in ended)) ended.why = why;
+      outgoing.destroy();
+    };
+    const uploadBytes = body?.length ?? 0;
     const pace = startPace(limits.silenceMs, uploadBytes, () =>
-      ended.abort(new SilenceError("answer", `no answer, or too slow a one, for ${limits.silenceMs} ms`)),
+      end(new SilenceError("answer", `no answer, or too slow a one, for ${limits.silenceMs} ms`)),
     );
-    const onAbort = (): void => ended.abort(exchange.signal?.reason);
+    const onAbort = (): void => end(exchange.signal?.reason);
     exchange.signal?.addEventListener("abort", onAbort, { once: true });
+    boundConnecting(outgoing, limits.connectMs, end);
+    exchange.sent = true;
     try {
-      exchange.signal?.throwIfAborted();
-      // The request is signed by now and sent only once, so nothing reads its body again. In chunks, because TLS
-      // would otherwise encrypt a second copy of the whole.
-      if (request.body instanceof Uint8Array && request.body.length > UPLOAD_CHUNK)
-        request.body = Readable.from(
-          chunksOf(request.body, (bytes, done) => {
-            pace.moved(bytes);
-            exchange.onProgress?.(done, uploadBytes);
-          }),
-        );
-      exchange.sent = true;
-      const { response } = await inner.handle(request, { abortSignal: ended.signal });
-      pace.answered();
-      const ok = response.statusCode >= 200 && response.statusCode < 300;
-      const body = await readBody(response.body as Readable, {
-        declared: request.method === "HEAD" ? 0 : declaredLength(response.headers),
-        maxBytes: ok ? exchange.maxBytes : MAX_ERROR_BYTES,
-        cut: !ok,
-        moved: (bytes, done, total) => {
-          pace.moved(bytes);
-          if (ok && total !== null) exchange.onProgress?.(done, total);
-        },
+      const answered = answerTo(outgoing);
+      upload(outgoing, body, (bytes, done) => {
+        pace.moved(bytes);
+        exchange.onProgress?.(done, uploadBytes);
       });
-      exchange.answer = { status: response.statusCode, headers: response.headers, body };
-      response.body = Readable.from([body]); // what the client parses; an object's it leaves unread
-      return { response };
+      const incoming = await answered;
+      pace.answered();
+      return await readAnswer(incoming, method, exchange, pace);
     } catch (error) {
       // What the connection says after we have ended it is not the cause.
-      exchange.failure = ended.signal.aborted ? ended.signal.reason : asConnectSilence(error);
-      throw new Error("see the exchange"); // the client writes on what it catches, and a signal's reason is not ours
+      throw "why" in ended ? ended.why : error;
     } finally {
       pace.stop();
       exchange.signal?.removeEventListener("abort", onAbort);
       // An answer before the end of the upload (a 403, say) leaves the rest unsent: this closes the connection.
-      if (request.body instanceof Readable && !request.body.readableEnded) ended.abort();
+      if (!outgoing.writableFinished) outgoing.destroy();
     }
   }
 
-  return {
-    handle: (request, options) => exchangeOnce(request, (options as ExchangeOptions).exchange),
-    destroy: () => inner.destroy(),
-    metadata: inner.metadata,
-    updateHttpClientConfig: () => undefined, // the client's defaults are not for us
-    httpHandlerConfigs: () => ({}),
-  };
+  return { send, close: () => agent.destroy() };
 }
 
-/** The handler reports its connect timeout in words only; the socket had not connected, so nothing was sent. */
-function asConnectSilence(error: unknown): unknown {
-  if (error instanceof Error && error.name === "TimeoutError" && error.message.includes("did not establish"))
-    return new SilenceError("connect", "no connection in time");
-  return error;
+/** Not imported where that can be helped: it loads the WebSocket client of Node 22.5 and later as well. */
+async function loadHttp({ protocol }: URL): Promise<Pick<typeof import("node:http"), "request" | "Agent">> {
+  if (protocol === "https:") return process.getBuiltinModule?.("node:https") ?? (await import("node:https"));
+  return process.getBuiltinModule?.("node:http") ?? (await import("node:http"));
+}
+
+function answerTo(outgoing: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    outgoing.on("response", resolve);
+    // Without a listener such a request would never come to an end.
+    outgoing.on("upgrade", (incoming, socket) => {
+      socket.destroy();
+      resolve(incoming);
+    });
+    outgoing.on("error", reject);
+  });
+}
+
+/** In chunks where it is long: TLS would otherwise encrypt a second copy of the whole. */
+function upload(
+  outgoing: ClientRequest,
+  body: Uint8Array | undefined,
+  moved: (bytes: number, done: number) => void,
+): void {
+  if (body === undefined || body.length <= UPLOAD_CHUNK) outgoing.end(body);
+  // What goes wrong is told by `outgoing` itself.
+  else pipeline(Readable.from(chunksOf(body, moved)), outgoing, () => undefined);
+}
+
+async function readAnswer(
+  incoming: IncomingMessage,
+  method: string,
+  { maxBytes, onProgress }: Exchange,
+  pace: Pace,
+): Promise<Answer> {
+  const status = incoming.statusCode ?? 0;
+  const ok = status >= 200 && status < 300;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  const body = await readBody(incoming, {
+    declared: method === "HEAD" ? 0 : declaredLength(headers),
+    maxBytes: ok ? maxBytes : MAX_ERROR_BYTES,
+    cut: !ok,
+    moved: (bytes, done, total) => {
+      pace.moved(bytes);
+      if (ok && total !== null) onProgress?.(done, total);
+    },
+  });
+  return { status, headers, body };
+}
+
+function boundConnecting(outgoing: ClientRequest, connectMs: number, end: (why: Error) => void): void {
+  outgoing.on("socket", (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(() => end(new SilenceError("connect", "no connection in time")), connectMs);
+    const stop = (): void => clearTimeout(timer);
+    socket.once("connect", stop).once("close", stop);
+  });
 }
 
 function* chunksOf(body: Uint8Array, moved: (bytes: number, done: number) => void): Generator<Uint8Array> {

@@ -422,6 +422,26 @@ describe("a listing", () => {
     expect((await collect(store.list(""))).map((item) => item.key)).toEqual(["a+b%20c"]);
   });
 
+  test("has the characters that XML writes otherwise", async () => {
+    const { fake, store } = await startAndOpen();
+    fake.inject(listing(entry("&lt;a&amp;b&#x20;&#99;&quot;&apos;&gt;")));
+    expect((await collect(store.list(""))).map((item) => item.key)).toEqual([`<a&b c"'>`]);
+  });
+
+  test.each([
+    ["cut off in the middle", `<ListBucketResult>${entry("a")}<Contents><Key>b</Key>`],
+    ["with a size that is none", "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>"],
+    ["with an entity that XML does not have", `<ListBucketResult>${entry("&nbsp;")}</ListBucketResult>`],
+    ["with an ampersand alone", `<ListBucketResult>${entry("a&b")}</ListBucketResult>`],
+    ["with a character beyond Unicode", `<ListBucketResult>${entry("&#x110000;")}</ListBucketResult>`],
+    ["of keys that were not asked for", `<ListBucketResult>${entry("other/a")}</ListBucketResult>`],
+  ])("%s is an error", async (_what, xml) => {
+    const { fake, store } = await startAndOpen();
+    fake.inject({ key: "", fault: { answer: { status: 200, body: text(xml) } } });
+    const prefix = xml.includes("other/") ? "mine/" : "";
+    expect(await failureOf(collect(store.list(prefix)))).toMatchObject({ code: "REJECTED" });
+  });
+
   test("is tried again in the middle", async () => {
     const { fake, store } = await startAndOpen({ pageSize: 2 });
     for (const key of ["a", "b", "c", "d", "e"]) await store.put(key, text(key));

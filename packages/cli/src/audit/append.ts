@@ -27,6 +27,7 @@ export interface AuditRemote {
   readonly prefix: string;
   /** The server has no conditional writes. */
   readonly singleWriter: boolean;
+  readonly readAhead?: (key: string, options: { readonly maxBytes: number }) => void;
 }
 
 export interface AuditEvent {
@@ -72,6 +73,11 @@ const FIRST_PAUSE_MS = 25;
 
 export function auditKey(prefix: string): string {
   return `${prefix}audit.csv`;
+}
+
+/** Begins to read the log, which a row is about to go into. Where no condition protects what comes in between, it does not. */
+export function expectRow({ readAhead, prefix, singleWriter }: Omit<AuditRemote, "keys">): void {
+  if (!singleWriter) readAhead?.(auditKey(prefix), { maxBytes: MAX_AUDIT_BYTES });
 }
 
 export async function appendAudit(

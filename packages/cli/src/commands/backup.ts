@@ -105,8 +105,11 @@ export function describeBackupDiff({ env, backup, ...differences }: BackupDiffRe
 }
 
 export async function backupRestore(context: Context, input: BackupInput): Promise<BackupRestoreResult> {
-  return await withEnvironment(context, input.env, (environment) =>
-    restoreBackup(environment, input, context.flags.dryRun),
+  return await withEnvironment(
+    context,
+    input.env,
+    (environment) => restoreBackup(environment, input, context.flags.dryRun),
+    { asksBucket: false },
   );
 }
 

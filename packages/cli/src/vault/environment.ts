@@ -17,6 +17,7 @@ import { openBucket } from "./bucket.ts";
 import { type Located, locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
 import type { Local } from "./publish.ts";
+import { withReadAhead } from "./read-ahead.ts";
 import type { RecoveredPublish } from "./recover.ts";
 import type { Remote } from "./remote.ts";
 import type { FinishedRotation } from "./rotation.ts";
@@ -40,11 +41,17 @@ export interface Opened {
   readonly recovered: RecoveredPublish | null;
 }
 
+export interface Expectation {
+  /** False where the bucket is asked only if something interrupted has to be settled. */
+  readonly asksBucket: boolean;
+}
+
 /** Runs `work` on the environment while no other vsync on this machine does. */
 export async function withEnvironment<T>(
   context: Context,
   env: string,
   work: (environment: Environment, opened: Opened) => Promise<T>,
+  { asksBucket }: Expectation = { asksBucket: true },
 ): Promise<T> {
   const { host, terminal } = context;
   const located = locate(context, env);
@@ -60,17 +67,22 @@ export async function withEnvironment<T>(
       : null;
     const passphrase = settled?.passphrase ?? stored;
     const { salt, iterations } = config.encryption;
+    const { prefix } = config;
     // The derivation runs on another thread: what the rest of the work needs is loaded beside it.
-    const [keys, store, { recoverEarlierWork }, { auditRowWriter }] = await Promise.all([
+    const [keys, { store, readAhead }, { recoverEarlierWork }, { auditRowWriter }] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
-      openBucket(host, env, config.s3),
+      openBucket(host, env, config.s3).then(async (opened) => {
+        const bucket = withReadAhead(opened);
+        if (asksBucket) (await import("./remote.ts")).expectManifest(bucket.readAhead, prefix);
+        return bucket;
+      }),
       import("./recover.ts"),
       import("../audit/write-row.ts"),
     ]);
     try {
       const singleWriter = config.singleWriter === true;
-      const { prefix } = config;
-      const remote: Remote = { store, keys, prefix, env, singleWriter, onProgress: terminal.progress };
+      const onProgress = terminal.progress;
+      const remote: Remote = { store, keys, prefix, env, singleWriter, onProgress, readAhead };
       const local: Local = {
         paths,
         platform: host.platform,

@@ -6,6 +6,7 @@
 
 import { nextTimestamp, sealBundle, sealManifest, toHex, type VaultFiles } from "@vsync/envelope";
 import { StoreError } from "@vsync/store";
+import { expectRow } from "../audit/append.ts";
 import { CliError } from "../cli-error.ts";
 import { runningGrace } from "./grace.ts";
 import type { Synced } from "./ledger.ts";
@@ -64,6 +65,7 @@ export async function publish(remote: Remote, local: Local, publication: Publica
     publication.onStep?.("encrypt", publication.files.size);
     const { pending, bundle } = await seal(remote, local, publication, timestamp);
     savePending(local.paths, pending, bundle);
+    if (publication.audit !== null) expectRow(remote);
     publication.onStep?.("upload", bundle.length);
     const placement = await placeBundle(remote, pending, bundle);
     if (placement === "taken" && sealing < MAX_SEALINGS) {

@@ -13,6 +13,7 @@ import type { ObjectStore, Progress, StoredObject } from "@vsync/store";
 import { findPublisher } from "../audit/publisher.ts";
 import { CliError, toCliError } from "../cli-error.ts";
 import type { HighWater } from "./ledger.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 
 export interface Remote {
   readonly store: ObjectStore;
@@ -25,6 +26,7 @@ export interface Remote {
   readonly singleWriter: boolean;
   /** Of bundles on their way. */
   readonly onProgress?: Progress | undefined;
+  readonly readAhead?: ReadAhead;
 }
 
 /** The current version, genuine as far as this writer can know. */
@@ -49,7 +51,7 @@ export interface Trust {
   readonly acceptRollback: boolean;
 }
 
-const MAX_MANIFEST_BYTES = 1024;
+const MANIFEST_LIMIT = { maxBytes: 1024 };
 
 export function manifestKey(prefix: string): string {
   return `${prefix}manifest`;
@@ -59,9 +61,14 @@ export function bundleKey(prefix: string, timestamp: string): string {
   return `${prefix}v=${timestamp}`;
 }
 
+/** Begins to read the manifest. */
+export function expectManifest(readAhead: ReadAhead, prefix: string): void {
+  readAhead(manifestKey(prefix), MANIFEST_LIMIT);
+}
+
 /** Body, metadata and ETag of the manifest, from one answer. */
 export async function getManifest({ store, prefix }: Remote): Promise<StoredObject | null> {
-  return await store.get(manifestKey(prefix), { maxBytes: MAX_MANIFEST_BYTES });
+  return await store.get(manifestKey(prefix), MANIFEST_LIMIT);
 }
 
 export async function getBundle(
