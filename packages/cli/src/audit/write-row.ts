@@ -27,14 +27,16 @@ export interface RowWriting {
   warn(text: string): void;
 }
 
+/** `actor`: where it was looked up before; it takes git. */
 export function auditRowWriter(
   { host, terminal }: Context,
   remote: AuditRemote,
   paths: StatePaths,
   root: string,
+  actor?: Actor,
 ): WriteAuditRow {
   return rowWriter(remote, paths, {
-    actor: () => actorOn(host, root),
+    actor: () => actor ?? actorOn(host, root),
     now: () => host.now(),
     pause: (atMostMs) => delay(((host.random(1)[0] as number) / 255) * atMostMs),
     warn: terminal.warn,
@@ -57,7 +59,8 @@ export function rowWriter(remote: AuditRemote, paths: StatePaths, writing: RowWr
   };
 }
 
-function actorOn(host: Host, root: string): Actor {
+/** Who writes rows on this machine, in this repository. */
+export function actorOn(host: Host, root: string): Actor {
   return {
     hostname: host.hostname(),
     localIp: host.localIp(),

@@ -10,10 +10,14 @@ export interface PullInput extends Omit<VaultPullInput, "oldPassphrase">, OlderV
 
 export async function pull(context: Context, input: PullInput): Promise<PullResult> {
   const oldPassphrase = await readOldPassphrase(context, input);
-  return await withEnvironment(context, input.env, async (environment) => {
-    const { pullVault } = await import("../vault/pull.ts");
-    return await pullVault(environment, { ...input, oldPassphrase }, context.flags.dryRun);
-  });
+  const load = () => import("../vault/pull.ts");
+  const { dryRun } = context.flags;
+  return await withEnvironment(
+    context,
+    input.env,
+    async (environment) => await (await load()).pullVault(environment, { ...input, oldPassphrase }, dryRun),
+    { load, writesRow: !dryRun && input.audit !== false },
+  );
 }
 
 export function describePull(result: PullResult): Said {

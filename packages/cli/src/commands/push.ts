@@ -6,10 +6,14 @@ import { withEnvironment } from "../vault/environment.ts";
 import type { PushInput, PushResult } from "../vault/push.ts";
 
 export async function push(context: Context, input: PushInput): Promise<PushResult> {
-  return await withEnvironment(context, input.env, async (environment) => {
-    const { pushVault } = await import("../vault/push.ts");
-    return await pushVault(environment, input, context.flags.dryRun);
-  });
+  const load = () => import("../vault/push.ts");
+  const writesRow = !context.flags.dryRun && input.audit !== false;
+  return await withEnvironment(
+    context,
+    input.env,
+    async (environment) => await (await load()).pushVault(environment, input, context.flags.dryRun),
+    { load, writesRow },
+  );
 }
 
 export function describePush(result: PushResult): Said {

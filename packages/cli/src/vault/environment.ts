@@ -41,9 +41,13 @@ export interface Opened {
   readonly recovered: RecoveredPublish | null;
 }
 
+/** What can be done while the key is derived, because `work` will need it. */
 export interface Expectation {
   /** False where the bucket is asked only if something interrupted has to be settled. */
-  readonly asksBucket: boolean;
+  readonly asksBucket?: boolean;
+  /** An audit row will be written. */
+  readonly writesRow?: boolean;
+  readonly load?: () => Promise<unknown>;
 }
 
 /** Runs `work` on the environment while no other vsync on this machine does. */
@@ -51,7 +55,7 @@ export async function withEnvironment<T>(
   context: Context,
   env: string,
   work: (environment: Environment, opened: Opened) => Promise<T>,
-  { asksBucket }: Expectation = { asksBucket: true },
+  { asksBucket = true, writesRow = false, load }: Expectation = {},
 ): Promise<T> {
   const { host, terminal } = context;
   const located = locate(context, env);
@@ -69,7 +73,7 @@ export async function withEnvironment<T>(
     const { salt, iterations } = config.encryption;
     const { prefix } = config;
     // The derivation runs on another thread: what the rest of the work needs is loaded beside it.
-    const [keys, { store, readAhead }, { recoverEarlierWork }, { auditRowWriter }] = await Promise.all([
+    const [keys, { store, readAhead }, { recoverEarlierWork }, auditing] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
       openBucket(host, env, config.s3).then(async (opened) => {
         const bucket = withReadAhead(opened);
@@ -77,7 +81,11 @@ export async function withEnvironment<T>(
         return bucket;
       }),
       import("./recover.ts"),
-      import("../audit/write-row.ts"),
+      import("../audit/write-row.ts").then(({ actorOn, auditRowWriter }) => ({
+        auditRowWriter,
+        actor: writesRow && config.audit.enabled ? actorOn(host, repository.root) : undefined,
+      })),
+      load?.(),
     ]);
     try {
       const singleWriter = config.singleWriter === true;
@@ -89,7 +97,8 @@ export async function withEnvironment<T>(
         now: () => host.now(),
         random: (size) => host.random(size),
       };
-      const writeAuditRow = auditRowWriter(context, remote, paths, repository.root);
+      const { auditRowWriter, actor } = auditing;
+      const writeAuditRow = auditRowWriter(context, remote, paths, repository.root, actor);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
       const recovered = await recoverEarlierWork(environment);
       const finishedRotation = settled?.finished ?? null;
