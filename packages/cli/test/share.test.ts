@@ -92,12 +92,24 @@ test("a share makes a second machine a teammate's, and importing it again change
   expect(rows.map(({ action }) => action)).toEqual(["push", "import", "pull", "import", "export", "push"]);
 });
 
+test.each([
+  ["spaces between them", (words: string) => ` ${words.replaceAll("-", " ")}`],
+  ["capitals", (words: string) => words.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())],
+  ["a blank beside each hyphen", (words: string) => words.replaceAll("-", "- ")],
+])("six words are taken as they were heard: %s", async (_how, heard) => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  const passphrase = heard(share.passphrase);
+  expect(passphrase).not.toBe(share.passphrase);
+  expect(await importTo(bob, { ...share, passphrase })).toMatchObject({ did: "import" });
+});
+
 test("a wrong passphrase and a damaged file are told apart", async () => {
   const [alice, bob] = [await setUp(), makeWorkplace()];
   const share = await exportFrom(alice);
-  await expect(importTo(bob, { ...share, passphrase: "six-other-words" })).rejects.toMatchObject({
-    code: "WRONG_PASSPHRASE",
-  });
+  for (const passphrase of ["six-other-words", "Six words that nobody said here"]) {
+    await expect(importTo(bob, { ...share, passphrase })).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+  }
   writeFileSync(share.file, readFileSync(share.file).subarray(0, 40));
   await expect(importTo(bob, share)).rejects.toMatchObject({ code: "VSYNC_BUNDLE_CORRUPT" });
   await expect(shareImport(bob.context(), { file: join(bob.folder, "none") })).rejects.toMatchObject({

@@ -57,7 +57,9 @@ export async function keystoreImport(
   const bytes = readShareFile(resolve(host.cwd, file), "key file", FILE);
   const keystore = await requireKeystore(context);
   const passphrase = await requireSharePassphrase(context, passphraseFile, "vsync keystore import <file>");
-  const received = await openShareFile(SENDER.name, SENDER.anew(""), () => decodeKeyFile(passphrase, bytes));
+  const received = await openShareFile(SENDER.name, SENDER.anew(""), passphrase, (words) =>
+    decodeKeyFile(words, bytes),
+  );
   const plans: Plan[] = [];
   for (const environment of received) plans.push(await plan(context, keystore, environment, overwrite));
   if (!flags.dryRun) for (const one of plans) await carryOut(context, keystore, one);

@@ -56,7 +56,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     env,
     key,
     config: raw,
-  } = await openShareFile(SHARE.name, SHARE.anew("<env>"), () => decodeShare(passphrase, bytes));
+  } = await openShareFile(SHARE.name, SHARE.anew("<env>"), passphrase, (words) => decodeShare(words, bytes));
   const received = checkReceivedConfig(env, raw, SHARE);
   const repository = sameRepository(context, repo);
   const { name } = repository;

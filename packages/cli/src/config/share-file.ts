@@ -31,12 +31,22 @@ export function readShareFile(
   return readFileSync(path);
 }
 
-/** What the wrong words for such a file come to; `anew` is the sender's command for another one. */
-export async function openShareFile<T>(kind: string, anew: string, decode: () => Promise<T>): Promise<T> {
+/**
+ * Opens it with the passphrase as it was typed, or else with the words that were meant. `anew` is the sender's command
+ * for another file.
+ */
+export async function openShareFile<T>(
+  kind: string,
+  anew: string,
+  passphrase: string,
+  decode: (passphrase: string) => Promise<T>,
+): Promise<T> {
   try {
-    return await decode();
+    return await decode(passphrase);
   } catch (error) {
     if (!(error instanceof WrongPassphraseError)) throw error;
+    const words = wordsAsMade(passphrase);
+    if (words !== null) return await openShareFile(kind, anew, words, decode);
     throw new CliError(
       "WRONG_PASSPHRASE",
       `this passphrase does not open the ${kind}; or the file was damaged on its way, which cannot be told apart`,
@@ -44,4 +54,14 @@ export async function openShareFile<T>(kind: string, anew: string, decode: () =>
       { cause: error },
     );
   }
+}
+
+/** The six words as `share export` made them, from how somebody who heard them may type them; null when it is no other text. */
+function wordsAsMade(typed: string): string | null {
+  if (!/^\s*[a-z]{3,8}(?:[\s-]+[a-z]{3,8}){5}\s*$/i.test(typed)) return null;
+  const made = typed
+    .trim()
+    .toLowerCase()
+    .replace(/[\s-]+/g, "-");
+  return made === typed ? null : made;
 }
