@@ -67,11 +67,7 @@ function rememberCredentials(ask: () => Promise<Credentials>): () => Promise<Cre
   const isFresh = ({ expiration }: Credentials): boolean =>
     expiration === undefined || expiration.getTime() - Date.now() > RENEWAL_MS;
   return async () => {
-    const before = known ?? ask();
-    known = before;
-    const current = await before.catch(() => null);
-    if (current !== null && isFresh(current)) return current;
-    if (known === before) known = current === null ? null : ask();
-    return await (known ?? before);
+    if (known === null || !(await known.then(isFresh, () => false))) known = ask();
+    return await known;
   };
 }

@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -51,6 +51,20 @@ describe("a bucket opened with an AWS profile", () => {
     writeConfig(`[profile team]\ncredential_process = cat ${join(home, "answer.json")}`);
     writeFileSync(join(home, "answer.json"), JSON.stringify({ Version: 1, ...answered() }));
     expect(await use("team")).toBe(DONE);
+  });
+
+  test.each([
+    ["asks it once for all requests", 3_600_000, 1],
+    ["asks it again for each request while what it gave is about to expire", 60_000, 3],
+  ])("%s", async (_, lastsMs, times) => {
+    const calls = join(home, "calls");
+    writeConfig(
+      `[profile team]\ncredential_process = sh -c "echo >> ${calls}; cat ${join(home, "answer.json")}"`,
+    );
+    const Expiration = new Date(Date.now() + lastsMs).toISOString();
+    writeFileSync(join(home, "answer.json"), JSON.stringify({ Version: 1, ...answered(), Expiration }));
+    expect(await use("team")).toBe(DONE);
+    expect(readFileSync(calls, "utf8")).toHaveLength(times);
   });
 
   test("asks SSO with the token that aws sso login left", async () => {
