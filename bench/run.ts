@@ -1,10 +1,11 @@
-// `pnpm bench [part ...]`: what vsync costs, as multiples of what it cannot avoid. Prints; asserts nothing. The part
-// `others` needs what `pnpm bench:others` installs.
+// `pnpm bench [part ...]`: what vsync costs, as multiples of what it cannot avoid. Prints; asserts nothing. The parts
+// `others` and `browser` need what `pnpm bench:others` and `pnpm bench:browser` install.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { benchAudit } from "./audit.ts";
+import { benchBrowser } from "./browser.ts";
 import { benchLookups } from "./lookups.ts";
 import { benchOpen } from "./open.ts";
 import { benchOthers } from "./others.ts";
@@ -22,6 +23,7 @@ const PARTS = {
   push: benchPush,
   audit: benchAudit,
   others: benchOthers,
+  browser: benchBrowser,
 };
 
 const asked = process.argv.slice(2);

@@ -12,6 +12,8 @@ import {
   type Transport,
 } from "./transport.ts";
 
+const CHUNK_BYTES = 256 * 1024;
+
 export async function openTransport(
   endpoint: URL,
   fetch: typeof globalThis.fetch = globalThis.fetch,
@@ -52,14 +54,39 @@ async function readAnswer(response: Response, maxBytes: number): Promise<S3Answe
   return { status: response.status, headers, body, filtered: response.type === "cors" };
 }
 
-/** Not every runtime can iterate over a ReadableStream. */
-async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
+/** Each chunk may be overwritten by the next. Not every runtime can iterate over a ReadableStream. */
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = openReader(body);
+  let buffer = new ArrayBuffer(CHUNK_BYTES);
   try {
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
+    for (;;) {
+      const { done, value } = await reader.read(buffer);
+      if (done || value === undefined) return;
+      yield value;
+      buffer = value.buffer as ArrayBuffer;
+    }
   } finally {
     reader.releaseLock();
+  }
+}
+
+interface ChunkReader {
+  /** The buffer is the reader's from now on; that of the chunk may be it. */
+  read(buffer: ArrayBuffer): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  releaseLock(): void;
+}
+
+/** Into one buffer again and again, where the runtime can: otherwise a body leaves garbage as long as itself. */
+function openReader(body: NonNullable<Response["body"]>): ChunkReader {
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    return {
+      read: (buffer) => reader.read(new Uint8Array(buffer)),
+      releaseLock: () => reader.releaseLock(),
+    };
+  } catch {
+    return body.getReader();
   }
 }
 

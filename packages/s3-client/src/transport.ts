@@ -45,7 +45,8 @@ export function declaredLength(contentLength: string | undefined): number | null
 
 /**
  * The whole body, or null as soon as it is known to be longer than `limit`. A declared length is allocated once and
- * has to be met: some HTTP clients hand over what came before a broken connection as if it were everything.
+ * has to be met: some HTTP clients hand over what came before a broken connection as if it were everything. A chunk is
+ * not looked at again when the next has come.
  */
 export async function collectBody(
   chunks: AsyncIterable<Uint8Array>,
@@ -59,7 +60,7 @@ export async function collectBody(
   for await (const chunk of chunks) {
     const end = received + chunk.length;
     if (end > limit) return null;
-    if (whole === null) parts.push(chunk);
+    if (whole === null) parts.push(chunk.slice());
     else if (end > whole.length) throw transferCutShort(end, whole.length);
     else whole.set(chunk, received);
     received = end;
