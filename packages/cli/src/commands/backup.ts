@@ -105,11 +105,8 @@ export function describeBackupDiff({ env, backup, ...differences }: BackupDiffRe
 }
 
 export async function backupRestore(context: Context, input: BackupInput): Promise<BackupRestoreResult> {
-  return await withEnvironment(
-    context,
-    input.env,
-    (environment) => restoreBackup(environment, input, context.flags.dryRun),
-    { asksBucket: false },
+  return await withEnvironment(context, input.env, (environment) =>
+    restoreBackup(environment, input, context.flags.dryRun),
   );
 }
 

@@ -16,7 +16,7 @@ export async function pull(context: Context, input: PullInput): Promise<PullResu
     context,
     input.env,
     async (environment) => await (await load()).pullVault(environment, { ...input, oldPassphrase }, dryRun),
-    { load, writesRow: !dryRun && input.audit !== false },
+    { readsManifest: true, writesRow: !dryRun && input.audit !== false, load },
   );
 }
 

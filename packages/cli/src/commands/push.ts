@@ -12,7 +12,7 @@ export async function push(context: Context, input: PushInput): Promise<PushResu
     context,
     input.env,
     async (environment) => await (await load()).pushVault(environment, input, context.flags.dryRun),
-    { load, writesRow },
+    { readsManifest: true, writesRow, load },
   );
 }
 

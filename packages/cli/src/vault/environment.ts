@@ -43,8 +43,8 @@ export interface Opened {
 
 /** What can be done while the key is derived, because `work` will need it. */
 export interface Expectation {
-  /** False where the bucket is asked only if something interrupted has to be settled. */
-  readonly asksBucket?: boolean;
+  /** The manifest will be read, whatever else is found. */
+  readonly readsManifest?: boolean;
   /** An audit row will be written. */
   readonly writesRow?: boolean;
   readonly load?: () => Promise<unknown>;
@@ -55,7 +55,7 @@ export async function withEnvironment<T>(
   context: Context,
   env: string,
   work: (environment: Environment, opened: Opened) => Promise<T>,
-  { asksBucket = true, writesRow = false, load }: Expectation = {},
+  { readsManifest = false, writesRow = false, load }: Expectation = {},
 ): Promise<T> {
   const { host, terminal } = context;
   const located = locate(context, env);
@@ -77,7 +77,7 @@ export async function withEnvironment<T>(
       deriveKeys(passphrase.text, salt, iterations),
       openBucket(host, env, config.s3).then(async (opened) => {
         const bucket = withReadAhead(opened);
-        if (asksBucket) (await import("./remote.ts")).expectManifest(bucket.readAhead, prefix);
+        if (readsManifest) (await import("./remote.ts")).expectManifest(bucket.readAhead, prefix);
         return bucket;
       }),
       import("./recover.ts"),

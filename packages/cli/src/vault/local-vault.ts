@@ -15,7 +15,7 @@ export async function locateVault(context: Context, env: string): Promise<Locate
   const { swap, rotation } = located.paths;
   if (existsSync(swap) || existsSync(rotation)) {
     const { withEnvironment } = await import("./environment.ts");
-    await withEnvironment(context, env, async () => undefined, { asksBucket: false });
+    await withEnvironment(context, env, async () => undefined);
   }
   return located;
 }
