@@ -70,9 +70,11 @@ export function encodePath(path: string): string {
 
 /** The fields of a query in the order in which they are signed. */
 export function encodeQuery(fields: Readonly<Record<string, string>>): string {
-  return Object.entries(fields)
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-    .sort()
+  const encoded = Object.entries(fields).map(([name, value]) => [encode(name), encode(value)] as const);
+  // By name alone: in "a=" and "a%20=" the sign itself would come into it.
+  return encoded
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map((field) => field.join("="))
     .join("&");
 }
 

@@ -97,6 +97,10 @@ test("signs as aws4 does: any key, query, region, host, method, session token an
   );
 });
 
+test("a query's fields are in the order of their encoded names", () => {
+  expect(encodeQuery({ "a b": "2", b: "3", a: "1", "a~": "4" })).toBe("a=1&a%20b=2&a~=4&b=3");
+});
+
 test("a key's path keeps its slashes and encodes everything else that RFC 3986 reserves", () => {
   expect(encodePath("a/b c/ü/!'()*~-_.=:+%")).toBe("a/b%20c/%C3%BC/%21%27%28%29%2A~-_.%3D%3A%2B%25");
 });
