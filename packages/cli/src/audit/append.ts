@@ -17,6 +17,7 @@ import {
   type VaultKeys,
 } from "@vsync/envelope";
 import { type ObjectStore, type StoredObject, StoreError } from "@vsync/store";
+import type { ReadAhead } from "../vault/read-ahead.ts";
 
 /** The bucket, and the keys that the log's current file is chained with. */
 export interface AuditRemote {
@@ -27,7 +28,7 @@ export interface AuditRemote {
   readonly prefix: string;
   /** The server has no conditional writes. */
   readonly singleWriter: boolean;
-  readonly readAhead?: (key: string, options: { readonly maxBytes: number }) => void;
+  readonly readAhead?: ReadAhead;
 }
 
 export interface AuditEvent {
@@ -77,7 +78,7 @@ export function auditKey(prefix: string): string {
 
 /** Begins to read the log, which a row is about to go into. Where no condition protects what comes in between, it does not. */
 export function expectRow({ readAhead, prefix, singleWriter }: Omit<AuditRemote, "keys">): void {
-  if (!singleWriter) readAhead?.(auditKey(prefix), { maxBytes: MAX_AUDIT_BYTES });
+  if (!singleWriter) readAhead?.expect(auditKey(prefix), { maxBytes: MAX_AUDIT_BYTES });
 }
 
 export async function appendAudit(
@@ -115,7 +116,8 @@ async function append(
   let lastError: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt > 0) await options.pause(FIRST_PAUSE_MS * 2 ** attempt);
-    const current = await remote.store.get(auditKey(remote.prefix), { maxBytes: MAX_AUDIT_BYTES });
+    const { store, readAhead } = remote;
+    const current = await (readAhead ?? store).get(auditKey(remote.prefix), { maxBytes: MAX_AUDIT_BYTES });
     if (
       current !== null &&
       (attempt > 0 || options.mayBeThere === true) &&

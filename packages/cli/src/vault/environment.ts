@@ -17,7 +17,7 @@ import { openBucket } from "./bucket.ts";
 import { type Located, locate } from "./located.ts";
 import { acquireLock } from "./lock.ts";
 import type { Local } from "./publish.ts";
-import { withReadAhead } from "./read-ahead.ts";
+import { openReadAhead } from "./read-ahead.ts";
 import type { RecoveredPublish } from "./recover.ts";
 import type { Remote } from "./remote.ts";
 import type { FinishedRotation } from "./rotation.ts";
@@ -75,10 +75,11 @@ export async function withEnvironment<T>(
     // The derivation runs on another thread: what the rest of the work needs is loaded beside it.
     const [keys, { store, readAhead }, { recoverEarlierWork }, auditing] = await Promise.all([
       deriveKeys(passphrase.text, salt, iterations),
-      openBucket(host, env, config.s3).then(async (opened) => {
-        const bucket = withReadAhead(opened);
-        if (readsManifest) (await import("./remote.ts")).expectManifest(bucket.readAhead, prefix);
-        return bucket;
+      openBucket(host, env, config.s3).then(async (store) => {
+        const readAhead = openReadAhead(store);
+        if (readsManifest && !existsSync(paths.pending))
+          (await import("./remote.ts")).expectManifest(readAhead, prefix);
+        return { store, readAhead };
       }),
       import("./recover.ts"),
       import("../audit/write-row.ts").then(({ actorOn, auditRowWriter }) => ({
@@ -105,6 +106,7 @@ export async function withEnvironment<T>(
       return await work(environment, { located, passphrase, finishedRotation, recovered });
     } finally {
       wipe(keys.master, keys.sealKey, keys.chainKey);
+      readAhead.close();
       await store.close();
     }
   } finally {

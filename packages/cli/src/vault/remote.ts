@@ -61,9 +61,9 @@ export function bundleKey(prefix: string, timestamp: string): string {
   return `${prefix}v=${timestamp}`;
 }
 
-/** Begins to read the manifest. */
+/** Begins to read the manifest for readCurrentVersion. Not where something is pending: settling it may change the manifest. */
 export function expectManifest(readAhead: ReadAhead, prefix: string): void {
-  readAhead(manifestKey(prefix), MANIFEST_LIMIT);
+  readAhead.expect(manifestKey(prefix), MANIFEST_LIMIT);
 }
 
 /** Body, metadata and ETag of the manifest, from one answer. */
@@ -90,7 +90,8 @@ export async function readCurrentVersion(
   trust: Trust,
   nowMs: number,
 ): Promise<CurrentVersion | null> {
-  const found = await getManifest(remote);
+  const { store, readAhead, prefix } = remote;
+  const found = await (readAhead ?? store).get(manifestKey(prefix), MANIFEST_LIMIT);
   if (found === null) return null;
   const nowThereMs = Math.max(nowMs, found.date?.getTime() ?? 0);
   const verdict = await judgeManifest(remote.keys, remote.prefix, found, nowThereMs);

@@ -336,6 +336,7 @@ describe("what is written down before anything is sent", () => {
       "fsync new pending.json",
       "rename new pending.json",
       "fsync state",
+      "get audit.csv", // which only reads
     ]);
   });
 });

@@ -29,7 +29,9 @@ import type { EnvConfig } from "../../src/config/env-config.ts";
 import type { Environment } from "../../src/vault/environment.ts";
 import { type PullInput, type PullResult, pullVault } from "../../src/vault/pull.ts";
 import { type PushInput, type PushResult, pushVault } from "../../src/vault/push.ts";
+import { openReadAhead } from "../../src/vault/read-ahead.ts";
 import { recoverEarlierWork } from "../../src/vault/recover.ts";
+import { expectManifest } from "../../src/vault/remote.ts";
 import { statePaths } from "../../src/vault/state-paths.ts";
 
 export const PREFIX = "shop/demo/";
@@ -83,13 +85,15 @@ export function temporaryFolder(): string {
 
 export function makeWriter(options: WriterOptions, folder: string = temporaryFolder()): Writer {
   const { store, clock, name = "ann", keys = KEYS, former, config } = options;
+  const readAhead = openReadAhead(store);
   const state = join(folder, "state");
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const vaultFolder = join(folder, "vault");
   const paths = statePaths(state);
   const notes: string[] = [];
   const warnings: string[] = [];
-  const remote = { store, keys, prefix: PREFIX, env: "demo", singleWriter: config?.singleWriter === true };
+  const singleWriter = config?.singleWriter === true;
+  const remote = { store, keys, prefix: PREFIX, env: "demo", singleWriter, readAhead };
   const actor: Actor = {
     hostname: name,
     localIp: "",
@@ -121,6 +125,7 @@ export function makeWriter(options: WriterOptions, folder: string = temporaryFol
     }),
   };
   const settled = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (!existsSync(paths.pending)) expectManifest(readAhead, PREFIX);
     await recoverEarlierWork(environment);
     return await work();
   };
