@@ -13,6 +13,7 @@ import {
 } from "@vsync/store/folder-object";
 import fc from "fast-check";
 import { openWith } from "../../../../s3-client/src/index.ts";
+import { readListing } from "../../../../store/src/s3-listing.ts";
 import { bytes, endsIn, must, same, type Target, text } from "../target.ts";
 
 /** Said by whoever is asked; `serve` decides for each request. */
@@ -240,6 +241,46 @@ export const SERVERS: readonly Target[] = [
     // A body's declared length is allocated at once, up to what was asked for.
     memory: (length) => 64 * length + 32 * 2 ** 20,
     feed: (input) => endsIn([StoreError], () => ask(input)),
+  },
+  {
+    name: "listing of a bucket",
+    inputs: {
+      inner: [
+        listing(contents("p/v%3D1") + contents("p/a+b")),
+        listing(contents("p/%C3%A9&amp;&#65;&#x41;").replace("url", "")),
+        listing("", "<IsTruncated>true</IsTruncated><NextContinuationToken>t&lt;</NextContinuationToken>"),
+        xmlError("InternalError"),
+      ].map(bytes),
+      words: [
+        ...WORDS,
+        "&lt;",
+        "&#38;",
+        "&#x10ffff;",
+        "&",
+        "%",
+        "%C3",
+        "+",
+        "<Key/>",
+        "<![CDATA[",
+        "</ListBucketResult>",
+      ],
+    },
+    feed: (input) => {
+      const read = readListing(input, "p/");
+      if (read === null) return "no listing";
+      const again = read.objects.map(
+        ({ key, size }) => `<Contents><Key>${encodeURIComponent(key)}</Key><Size>${size}</Size></Contents>`,
+      );
+      const reread = readListing(bytes(listing(again.join(""))), "p/");
+      const plain = ({ key, size }: { key: string; size: number }) => ({ key, size });
+      // What is no Unicode text has no spelling in a URL.
+      if (read.objects.every(({ key }) => !/\p{Surrogate}/u.test(key)))
+        must(
+          JSON.stringify(reread?.objects.map(plain)) === JSON.stringify(read.objects.map(plain)),
+          "another listing",
+        );
+      return `${read.objects.length} objects, ${read.next === undefined ? "the end" : "more"}`;
+    },
   },
   {
     name: "S3 server, asked by the reader",
