@@ -196,6 +196,35 @@ describe.each(["the web build", "the Node build with a fetch"])("%s", (which) =>
     }
   });
 
+  test.each([
+    ["a stream of bytes", "bytes", true],
+    ["a stream of bytes without a declared length", "bytes", false],
+    ["a stream of chunks", undefined, true],
+    ["a stream of chunks without a declared length", undefined, false],
+  ] as const)("reads a body whole that comes in pieces: %s", async (_what, type, declares) => {
+    const vault = await makeVault();
+    await using server = await serveS3(vault.objects);
+    const piecemeal: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      const whole = new Uint8Array(await response.arrayBuffer());
+      let at = 0;
+      const source = {
+        type,
+        pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>) {
+          controller.enqueue(whole.slice(at, at + 7));
+          at += 7;
+          if (at >= whole.length) controller.close();
+        },
+      } as ConstructorParameters<typeof ReadableStream>[0];
+      const headers = new Headers(response.headers);
+      if (!declares) headers.delete("content-length");
+      return new Response(new ReadableStream(source), { status: response.status, headers });
+    };
+    const config = await blob(vault, { endpoint: server.endpoint });
+    const v = await openWith({ config, passphrase: PASSPHRASE, fetch: piecemeal });
+    expect(v.getEnv("DATABASE_URL")).toBe("postgres://db");
+  });
+
   test("takes a body shorter than declared for a transfer that was cut", async () => {
     const short: typeof fetch = async () => new Response("2026", { headers: { "content-length": "15" } });
     const opening = openWith({ config: await blob(await makeVault()), passphrase: PASSPHRASE, fetch: short });
