@@ -1,30 +1,19 @@
 // The built command on a real Secret Service: gnome-keyring on a D-Bus of its own, in a HOME of its own.
 
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { bareEnvironment, type Finished, run } from "../../../test/machine.ts";
 import { EXIT_CODES } from "../src/exit-codes.ts";
+import { countItems, hasSecretService, lockKeyring, startBus, startKeyring } from "./secret-service.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const { LOCAL_IO } = EXIT_CODES;
 
-const NEEDED = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"];
-const missing = process.platform === "linux" ? NEEDED.filter((name) => !isInstalled(name)) : ["Linux"];
-if (missing.length > 0) {
-  const how = `no Secret Service for the tests (${missing.join(", ")} missing). Debian: apt-get install -y --no-install-recommends dbus gnome-keyring`;
-  if (process.env.CI || process.env.VSYNC_TEST_NO_SKIP) throw new Error(how);
-  process.stderr.write(`Skipped: everything on a real keychain; ${how}.\n`);
-}
-
-function isInstalled(name: string): boolean {
-  return spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
-}
+const RUNS = hasSecretService("everything on a real keychain");
 
 interface Desk extends Workplace {
   readonly env: NodeJS.ProcessEnv;
@@ -60,63 +49,11 @@ function sitDown(bus: string): Desk {
 /** A desk with a bus of its own, which ends with the test. `policy` is one more rule for that bus. */
 async function withBus(policy = ""): Promise<Desk> {
   const place = sitDown("");
-  const config = join(place.folder, "bus.conf");
-  writeFileSync(
-    config,
-    `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
-      "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-    <busconfig>
-      <type>session</type>
-      <listen>unix:dir=${place.folder}</listen>
-      <policy context="default">
-        <allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>${policy}
-      </policy>
-    </busconfig>`,
-  );
-  const daemon = spawn("dbus-daemon", [`--config-file=${config}`, "--nofork", "--print-address=1"], {
-    env: place.env,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  onTestFinished(async () => {
-    daemon.kill();
-    await once(daemon, "exit");
-  });
-  const [address] = (await once(createInterface(daemon.stdout), "line")) as [string];
-  place.env.DBUS_SESSION_BUS_ADDRESS = address;
+  const bus = await startBus(place.folder, place.env, policy);
+  onTestFinished(() => bus.close());
+  place.env.DBUS_SESSION_BUS_ADDRESS = bus.address;
   return place;
 }
-
-/** Starts the keyring, its login collection unlocked with an empty password. It ends with its bus. */
-function startKeyring({ env }: Desk): void {
-  execFileSync("gnome-keyring-daemon", ["--unlock", "--components=secrets"], {
-    env,
-    input: "\n",
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  // It returns before it has taken its name on the bus.
-  const ask = ["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
-  const isThere = [...ask, "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"];
-  const giveUp = Date.now() + 20_000;
-  while (!execFileSync("dbus-send", isThere, { env, encoding: "utf8" }).includes("true")) {
-    if (Date.now() > giveUp) throw new Error("gnome-keyring-daemon did not take its name on the bus");
-  }
-}
-
-function secrets({ env }: Desk, method: string, ...args: string[]): string {
-  const to = ["--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"];
-  return execFileSync("dbus-send", [...to, `org.freedesktop.Secret.Service.${method}`, ...args], {
-    env,
-    encoding: "utf8",
-  });
-}
-
-const lock = (desk: Desk): string =>
-  secrets(desk, "Lock", "array:objpath:/org/freedesktop/secrets/collection/login");
-
-const itemsOf = (desk: Desk, account: string): number => {
-  const found = secrets(desk, "SearchItems", `dict:string:string:service,tools.vsync,username,${account}`);
-  return found.match(/object path/g)?.length ?? 0;
-};
 
 const initFlags = ({ bucket }: Workplace): string[] => [
   "init",
@@ -138,12 +75,12 @@ async function failure(
   return JSON.parse(stdout).error;
 }
 
-describe.skipIf(missing.length > 0)("the Secret Service", () => {
+describe.skipIf(!RUNS)("the Secret Service", () => {
   test("holds the passphrase under service and username, and nothing else does", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk));
-    expect(itemsOf(desk, "acme_shop/demo")).toBe(1);
+    expect(countItems(desk.env, "acme_shop/demo")).toBe(1);
     await desk.vsync(["passphrase", "show", "demo", "--out", "p"]);
     const passphrase = readFileSync(join(desk.root, "p"), "utf8");
     expect(passphrase).toMatch(/^[A-Za-z0-9+/]{43}=$/);
@@ -153,7 +90,7 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
 
   test("serves the whole way: init, push, runtime-token", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk));
     writeFileSync(join(desk.root, "infra/vault/demo/.env.demo"), "A=1\n");
     await desk.vsync(["push", "demo"]);
@@ -162,7 +99,7 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
 
   test("is listed by keystore list, and tried out by doctor, which leaves nothing in it", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk));
     const { checks } = JSON.parse((await desk.vsync(["doctor", "--json"])).stdout);
     expect(checks).toContainEqual(
@@ -176,21 +113,23 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
     expect(environments).toEqual([
       { repo: "acme_shop", env: "demo", config: true, key: true, earlierKey: false },
     ]);
-    lock(desk);
+    lockKeyring(desk.env);
     expect((await failure(desk, ["keystore", "list"])).message).toMatch(/^the Secret Service is locked/);
   });
 
   test("keeps the old passphrase beside the new one when init overwrites", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk));
     await desk.vsync([...initFlags(desk), "--overwrite"]);
-    expect([itemsOf(desk, "acme_shop/demo"), itemsOf(desk, "acme_shop/demo#replaced")]).toEqual([1, 1]);
+    expect([countItems(desk.env, "acme_shop/demo"), countItems(desk.env, "acme_shop/demo#replaced")]).toEqual(
+      [1, 1],
+    );
   });
 
   test("has no passphrase for an environment of another machine: NOT_CONFIGURED", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk), { env: { VSYNC_KEYSTORE: `file:${desk.home}/keystore` } });
     const { stdout } = await desk.vsync(["push", "demo", "--json"], {
       status: EXIT_CODES.NOT_CONFIGURED.status,
@@ -202,9 +141,9 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
 
   test("that is locked says so, for reading and for writing", async () => {
     const desk = await withBus();
-    startKeyring(desk);
+    startKeyring(desk.env);
     await desk.vsync(initFlags(desk));
-    lock(desk);
+    lockKeyring(desk.env);
     for (const args of [
       ["push", "demo"],
       [...initFlags(desk), "--overwrite"],
@@ -219,8 +158,8 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
 
   test("that is locked when a new environment is to be stored leaves nothing behind", async () => {
     const desk = await withBus();
-    startKeyring(desk);
-    lock(desk);
+    startKeyring(desk.env);
+    lockKeyring(desk.env);
     const { message } = await failure(desk, initFlags(desk));
     expect(message).toMatch(/^the Secret Service is locked/);
     expect(readdirSync(desk.root)).toEqual([".git"]);
@@ -229,14 +168,14 @@ describe.skipIf(missing.length > 0)("the Secret Service", () => {
 
   test("that refuses vsync says so", async () => {
     const desk = await withBus('<deny send_interface="org.freedesktop.Secret.Service"/>');
-    startKeyring(desk);
+    startKeyring(desk.env);
     const { message, hint } = await failure(desk, initFlags(desk));
     expect(message).toMatch(/^the Secret Service refused vsync's request/);
     expect(hint).toMatch(/^allow vsync/);
   });
 });
 
-describe.skipIf(missing.length > 0)("without a Secret Service", () => {
+describe.skipIf(!RUNS)("without a Secret Service", () => {
   test("a bus that nobody offers secrets on is an error that names the ways out, and no file is written", async () => {
     const desk = await withBus();
     const { message, hint } = await failure(desk, initFlags(desk));
