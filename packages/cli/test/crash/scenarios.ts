@@ -12,6 +12,8 @@ export interface Scenario {
   prepare(world: World): Promise<readonly string[]>;
   /** What Bob has typed into his vault folder and nobody has published: it must never be gone. */
   readonly edits?: Readonly<Record<string, string>>;
+  /** Whether it stores a passphrase. */
+  readonly writesKeys?: true;
   /** Exit statuses of other commands that run next, beside 0. */
   readonly nextMayEndWith: readonly number[];
   /** Where doing it again would be more than finishing it: whether it is done. */
@@ -20,6 +22,18 @@ export interface Scenario {
 
 const [INPUT, NOT_CONFIGURED, CONFLICT, LOCAL_CHANGES, WRONG_PASSPHRASE] = [1, 4, 5, 6, 7] as const;
 const EDITED = { ".env.demo": "A=bob\n", "new/note.txt": "what Bob has typed\n" };
+
+export const ROTATION: Scenario = {
+  name: "rotate-passphrase",
+  writesKeys: true,
+  nextMayEndWith: [],
+  isDone: ({ keys }) => keys["acme_shop/demo"] === NEXT_PASSPHRASE,
+  async prepare(world) {
+    edit(world.bob, { ".env.demo": "A=edited\n" });
+    await world.bob.vsync(["pull", "demo", "--backup", "--force"]); // a backup for the rotation to encrypt anew
+    return ["rotate-passphrase", "demo"];
+  },
+};
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -57,18 +71,10 @@ export const SCENARIOS: readonly Scenario[] = [
       return ["restore", "demo", versions.at(-1).timestamp];
     },
   },
-  {
-    name: "rotate-passphrase",
-    nextMayEndWith: [],
-    isDone: ({ keys }) => keys["acme_shop/demo"] === NEXT_PASSPHRASE,
-    async prepare(world) {
-      edit(world.bob, { ".env.demo": "A=edited\n" });
-      await world.bob.vsync(["pull", "demo", "--backup", "--force"]); // a backup for the rotation to encrypt anew
-      return ["rotate-passphrase", "demo"];
-    },
-  },
+  ROTATION,
   {
     name: "share import",
+    writesKeys: true,
     nextMayEndWith: [INPUT, NOT_CONFIGURED, CONFLICT],
     from: "stranger",
     async prepare({ folder }) {
@@ -77,6 +83,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "share import after a rotation",
+    writesKeys: true,
     nextMayEndWith: [WRONG_PASSPHRASE, CONFLICT],
     async prepare(world) {
       await world.ann.vsync(["rotate-passphrase", "demo"]);

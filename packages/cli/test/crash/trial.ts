@@ -90,6 +90,19 @@ export function checkFailure(stage: Stage, { status, stdout }: Ended): void {
   else checkHalfDone(stage);
 }
 
+/** As checkFailure, where what is staged may have come into the keychain that failed and so has to stay: it is not yet decided. */
+export function checkKeychainFailure(stage: Stage, { status, stdout }: Ended): void {
+  oneOf(`the status (${stdout})`, status, [LOCAL_IO, PARTIAL]);
+  const { message, hint } = JSON.parse(stdout).error;
+  assert.match(message, /the Secret Service (is locked and was not unlocked|does not answer)/);
+  assert.match(hint, status === LOCAL_IO ? /^(unlock it|on a desktop: start) / : /run any vsync command/);
+  checkHalfDone(stage);
+  const { bucket, machine } = status === LOCAL_IO ? stage.before : stage.after;
+  const { world, key, passphrases } = stage;
+  assert.equal(checkBucket(world.s3.objects, key, passphrases).generation, bucket.generation, stdout);
+  if (status === LOCAL_IO) assert.equal(observe(world).keys[ACCOUNT], machine.keys[ACCOUNT]);
+}
+
 function checkUntouched(stage: Stage): void {
   const { world, before } = stage;
   const now = observe(world);
@@ -108,6 +121,7 @@ function checkUntouched(stage: Stage): void {
 /** Runs `next`, which may be any command, and looks again. */
 export async function checkNext(stage: Stage, next: readonly string[]): Promise<void> {
   const { world, scenario } = stage;
+  const { generation } = checkBucket(world.s3.objects, stage.key, stage.passphrases);
   const ended = await start(world, next).ended;
   oneOf(`the status of ${next.join(" ")} (${ended.stdout}${ended.stderr})`, ended.status, [
     0,
@@ -120,6 +134,9 @@ export async function checkNext(stage: Stage, next: readonly string[]): Promise<
   assert(now.vault !== null || stage.before.machine.vault === null || isToldOf, "the vault folder is back");
   checkBucket(world.s3.objects, stage.key, opening(stage, now));
   checkEdits(stage, now);
+  const settles = !["status", "backup"].includes(next[0] as string);
+  if (settles && scenario.isDone !== undefined && generation === stage.after.bucket.generation)
+    assert(scenario.isDone(now), `${next.join(" ")} has settled it`);
 }
 
 /** The same command again: all is done now, and nothing half done is left. */

@@ -32,6 +32,17 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Where Bob keeps his passphrases, if not in files. What it has on disk is below his HOME. */
+export interface Keychain {
+  readonly variables: Readonly<Record<string, string>>;
+  /** By account, whatever state it is in. */
+  read(): Readonly<Record<string, string>>;
+  /** Around a change of what it has on disk. */
+  end(): void;
+  begin(): void;
+  close(): Promise<void>;
+}
+
 /** Everything as it was. */
 export interface Moment {
   readonly folder: string;
@@ -46,6 +57,7 @@ export interface World {
   readonly ann: Machine;
   /** Whose commands are killed. */
   readonly bob: Machine;
+  readonly keychain: Keychain | null;
   now(): number;
   /** Bob's machine before he had anything of this vault. */
   readonly stranger: Moment;
@@ -57,8 +69,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Ann has published two versions and handed Bob a share; he has pulled. */
-export async function makeWorld(): Promise<World> {
+/** Ann has published two versions and handed Bob a share; he has pulled. `openKeychain` has the world's folder and Bob's HOME. */
+export async function makeWorld(
+  openKeychain?: (folder: string, home: string) => Promise<Keychain>,
+): Promise<World> {
   const folder = mkdtempSync(join(TEMPORARY, "vsync-crash-"));
   const people = join(folder, "people");
   // Where commands are cut short the clock of bucket and Bob stands, and every run gives the same names.
@@ -73,6 +87,11 @@ export async function makeWorld(): Promise<World> {
       AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
       VSYNC_SHARE_PASSPHRASE: SHARE_PASSPHRASE,
     });
+  }
+  const keychain = (await openKeychain?.(folder, bob.home)) ?? null;
+  if (keychain !== null) {
+    delete bob.env.VSYNC_KEYSTORE;
+    Object.assign(bob.env, keychain.variables);
   }
   const remember = (name: string): Moment => {
     const moment = { folder: join(folder, name), objects: [...s3.objects], nowMs: Date.now() };
@@ -102,19 +121,23 @@ export async function makeWorld(): Promise<World> {
     s3,
     ann,
     bob,
+    keychain,
     stranger,
     teammate,
     now,
     remember,
     rewind(moment) {
+      keychain?.end();
       rmSync(people, { recursive: true, force: true });
       copy(moment.folder, people);
+      keychain?.begin();
       s3.objects.clear();
       for (const [key, object] of moment.objects) s3.objects.set(key, object);
       nowMs = moment === stranger || moment === teammate ? null : moment.nowMs;
     },
     async close() {
       await s3.close();
+      await keychain?.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -204,7 +227,7 @@ export interface Observed {
 }
 
 /** Throws when a file that should be whole is not. */
-export function observe({ bob }: World): Observed {
+export function observe({ bob, keychain }: World): Observed {
   const config = join(bob.home, ".config/vsync/config/acme_shop/env_demo");
   const keystore = join(bob.home, "keystore");
   const state = join(bob.home, ".local/state/vsync");
@@ -212,11 +235,14 @@ export function observe({ bob }: World): Observed {
     if (name.endsWith(".json")) JSON.parse(readFileSync(join(state, name), "utf8"));
   }
   const keys = existsSync(keystore) ? readdirSync(keystore).filter((name) => !name.startsWith(".")) : [];
+  const readKey = (name: string) =>
+    [decodeURIComponent(name), readFileSync(join(keystore, name), "utf8")] as const;
   const machine = dirname(bob.home);
   const known = [
     bob.vault,
     config,
     join(bob.repository, ".git"),
+    ...(keychain === null ? [] : [join(bob.home, ".local/share/keyrings"), join(bob.home, ".cache")]),
     ...keys.map((name) => join(keystore, name)),
   ];
   const others = walk(machine).filter(
@@ -227,9 +253,7 @@ export function observe({ bob }: World): Observed {
   return {
     vault: readTree(bob.vault),
     config: existsSync(config) ? gunzipSync(readFileSync(config)).toString() : null,
-    keys: Object.fromEntries(
-      keys.map((name) => [decodeURIComponent(name), readFileSync(join(keystore, name), "utf8")]),
-    ),
+    keys: keychain?.read() ?? Object.fromEntries(keys.map(readKey)),
     repository: {
       ".vsync": text(join(bob.repository, ".vsync")),
       ".gitignore": text(join(bob.repository, ".gitignore")),
