@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openWith } from "@muthuishere/vsync-s3-client";
 import { type ObjectStore, openStore, type StoreLocation } from "@vsync/store";
 import { afterAll } from "vitest";
+import type { TestS3 } from "../../../../test/s3-server.ts";
 import { toCliError } from "../../src/cli-error.ts";
 import { audit } from "../../src/commands/audit.ts";
 import { doctor } from "../../src/commands/doctor.ts";
@@ -30,12 +31,17 @@ export type Objects = ReadonlyMap<string, Kept>;
 export const PROD = "acme_shop/prod/";
 export const DEV = "acme_shop/dev/";
 
+/** As the attacker has it: keys begin with those of environments, wherever in the bucket they are. */
+export type AttackedBucket = Pick<ObjectStore, "get" | "put" | "delete" | "list">;
+
 /** The attacker has the bucket and what it held before. */
 export type Attack = (reach: Pick<Victims, "bucket" | "states">) => Promise<void>;
 
 export interface Victims {
   readonly place: Workplace;
-  readonly bucket: ObjectStore;
+  readonly bucket: AttackedBucket;
+  /** Of prod, as its seals have it. */
+  readonly prefix: string;
   /** The bucket after each generation of prod; the last one is what attacks begin with. */
   readonly states: readonly Objects[];
   /** Of an application that was deployed now, and of one deployed at generation 1. */
@@ -63,13 +69,24 @@ export const COMMANDS = [
 const LOOKING: ReadonlySet<string> = new Set(COMMANDS.slice(1, 5));
 export type Outcomes = Readonly<Record<(typeof COMMANDS)[number], string>>;
 
-/** For a whole file: they are put back to how they were before each attack. */
-export async function makeVictims(): Promise<Victims> {
+/** In a folder, or below a prefix on S3. For a whole file: they are put back to how they were before each attack. */
+export async function makeVictims(s3?: TestS3): Promise<Victims> {
   const place = makeWorkplace("https://git.example/acme/shop.git", (remove) => afterAll(remove));
-  for (const env of ["prod", "dev"])
-    await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
-  const location: StoreLocation = { ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" };
-  const bucket = await openStore(location);
+  const location: StoreLocation = s3?.location ?? {
+    ...place.bucket,
+    region: "",
+    accessKeyId: "",
+    secretAccessKey: "",
+  };
+  const { endpoint, region, bucket: name, accessKeyId: accessKey, secretAccessKey: stdin } = location;
+  const there = s3 && { region, prefix: `${s3.prefix}acme_shop`, accessKey, secretKeyFile: "-" };
+  for (const env of ["prod", "dev"]) {
+    const input = { env, endpoint, bucket: name, ...there, iterations: 100_000 };
+    await init(place.context({ stdin }), input);
+  }
+  const store = await openStore(location);
+  afterAll(() => store.close());
+  const bucket = below(s3?.prefix ?? "", store);
   const states: Objects[] = [];
   const tokens: string[] = [];
   for (const value of ["1", "2", "3"]) {
@@ -95,6 +112,7 @@ export async function makeVictims(): Promise<Victims> {
   const victims = {
     place,
     bucket,
+    prefix: `${s3?.prefix ?? ""}${PROD}`,
     states,
     token: tokens[2] as string,
     oldToken: tokens[0] as string,
@@ -181,7 +199,21 @@ export function edit({ root }: Workplace, env: string, value: string): void {
   writeFileSync(join(folder, `.env.${env}`), `VALUE='${value}'\n`, { mode: 0o600 });
 }
 
-async function copyOf(bucket: ObjectStore): Promise<Objects> {
+/** The part of a store whose keys begin so, without that beginning. */
+function below(prefix: string, store: ObjectStore): AttackedBucket {
+  return {
+    get: (key) => store.get(prefix + key),
+    put: (key, body, options) => store.put(prefix + key, body, options),
+    delete: (key) => store.delete(prefix + key),
+    async *list(start) {
+      for await (const found of store.list(prefix + start)) {
+        yield { ...found, key: found.key.slice(prefix.length) };
+      }
+    },
+  };
+}
+
+async function copyOf(bucket: AttackedBucket): Promise<Objects> {
   const objects = new Map<string, Kept>();
   for await (const { key } of bucket.list("")) {
     const found = await bucket.get(key);
@@ -191,7 +223,7 @@ async function copyOf(bucket: ObjectStore): Promise<Objects> {
 }
 
 /** Makes the bucket hold these objects and no others. */
-export async function putBack(bucket: ObjectStore, objects: Objects): Promise<void> {
+export async function putBack(bucket: AttackedBucket, objects: Objects): Promise<void> {
   for await (const { key } of bucket.list("")) if (!objects.has(key)) await bucket.delete(key);
   for (const [key, { body, metadata }] of objects) await bucket.put(key, body, { metadata });
 }
