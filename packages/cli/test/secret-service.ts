@@ -19,7 +19,7 @@ export interface Bus {
 export function hasSecretService(suite: string): boolean {
   const programs = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool"];
   const how = "apt-get install -y --no-install-recommends dbus gnome-keyring libsecret-tools";
-  return process.platform === "linux" && hasPrograms(suite, programs, how);
+  return hasPrograms(suite, programs, how) && process.platform === "linux";
 }
 
 /** A bus with its socket in `folder`, on which nothing starts by itself. `policy` is one more rule for it. */
