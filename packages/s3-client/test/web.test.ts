@@ -218,7 +218,8 @@ describe.each(["the web build", "the Node build with a fetch"])("%s", (which) =>
       } as ConstructorParameters<typeof ReadableStream>[0];
       const headers = new Headers(response.headers);
       if (!declares) headers.delete("content-length");
-      return new Response(new ReadableStream(source), { status: response.status, headers });
+      const body = new ReadableStream(source) as ReadableStream<Uint8Array>;
+      return new Response(body, { status: response.status, headers });
     };
     const config = await blob(vault, { endpoint: server.endpoint });
     const v = await openWith({ config, passphrase: PASSPHRASE, fetch: piecemeal });
