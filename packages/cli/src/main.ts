@@ -3,6 +3,7 @@
 
 import { CliError, toCliError } from "./cli-error.ts";
 import type { Flags } from "./context.ts";
+import { keepMemoryOfCores } from "./core-files.ts";
 import { exitStatus } from "./exit-codes.ts";
 import { nodeHost } from "./host.ts";
 import { createTerminal } from "./terminal.ts";
@@ -29,6 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
       // Answered before the command line's machinery is loaded, which costs more than all the rest.
       terminal.finish({ version: VERSION }, { out: VERSION });
     } else {
+      keepMemoryOfCores();
       const { runCommandLine } = await import("./command-line.ts");
       status = await runCommandLine(args, (flags) => {
         terminal = openTerminal(flags);

@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import spawn from "cross-spawn";
 import { CliError } from "../cli-error.ts";
+import { withParentsCores } from "../core-files.ts";
 import { createRedactor } from "./redact.ts";
 
 export interface ChildOptions {
@@ -39,7 +40,7 @@ export function startChild([command, ...args]: readonly [string, ...string[]], o
   const stdio = redact === null ? "inherit" : (["inherit", "pipe", "pipe"] as const);
   refuseNul(env);
   const child = orTooLarge(env, () =>
-    spawn(command, args, { cwd, env: { ...env }, stdio: stdio as "inherit" }),
+    withParentsCores(() => spawn(command, args, { cwd, env: { ...env }, stdio: stdio as "inherit" })),
   );
   const masked = redact === null ? [] : maskOutput(child, [...redact]);
   const stopForwarding = forwardSignals(child);
