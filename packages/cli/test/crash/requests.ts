@@ -6,9 +6,10 @@ import { type Ended, start, type World } from "./world.ts";
 
 /** One moment of one request. */
 export interface RequestPoint {
-  /** From 0, among the command's requests. */
-  readonly index: number;
-  readonly request: string;
+  readonly method: string;
+  readonly key: string;
+  /** From 0, among the command's requests of this method and key: some that differ are under way at once. */
+  readonly nth: number;
   /** `before`: it has arrived and done nothing. `after`: its work is done and no answer sent. */
   readonly when: "before" | "in-body" | "after" | "in-answer";
 }
@@ -23,8 +24,9 @@ export async function listRequestPoints(
 ): Promise<{ readonly ended: Ended; readonly points: readonly RequestPoint[] }> {
   const from = world.s3.requests.length;
   const ended = await start(world, args, { node: predicted() }).ended;
-  const points = world.s3.requests.slice(from).flatMap(({ method, key, headers }, index): RequestPoint[] => {
-    const request = `${method} ${key}`;
+  const requests = world.s3.requests.slice(from);
+  const points = requests.flatMap(({ method, key, headers }, index): RequestPoint[] => {
+    const nth = requests.slice(0, index).filter((it) => it.method === method && it.key === key).length;
     const isLong = Number(headers["content-length"] ?? 0) > LONG_BODY;
     const moments = [
       "before",
@@ -32,7 +34,7 @@ export async function listRequestPoints(
       "after",
       ...(method === "GET" ? ["in-answer"] : []),
     ];
-    return moments.map((when) => ({ index, request, when: when as RequestPoint["when"] }));
+    return moments.map((when) => ({ method, key, nth, when: when as RequestPoint["when"] }));
   });
   return { ended, points };
 }
@@ -41,17 +43,18 @@ export async function listRequestPoints(
 export async function runUntilRequest(
   world: World,
   args: readonly string[],
-  { index, when }: RequestPoint,
+  { method, key, nth, when }: RequestPoint,
 ): Promise<Ended> {
   const from = world.s3.requests.length;
   const kills = async (): Promise<void> => {
     process.kill();
     await process.ended;
   };
-  world.s3.inject({ skip: index, fault: { kills, when } });
+  world.s3.inject({ method, key, skip: nth, fault: { kills, when } });
   const process = start(world, args, { node: predicted() });
   const ended = await process.ended;
   assert.equal(ended.signal, "SIGKILL", `not killed: ${ended.stdout}${ended.stderr}`);
-  assert.equal(world.s3.requests.length, from + index + 1, "requests until it was killed");
+  const like = world.s3.requests.slice(from).filter((it) => it.method === method && it.key === key);
+  assert.equal(like.length, nth + 1, "requests of this kind until it was killed");
   return ended;
 }

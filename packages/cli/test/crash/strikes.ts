@@ -37,7 +37,7 @@ export const atSystemCalls: Strike<SystemCall> = {
 export const atRequests: Strike<RequestPoint> = {
   name: "killed at a request",
   list: listRequestPoints,
-  describe: ({ request, when }) => `${request} (${when})`,
+  describe: ({ method, key, nth, when }) => `${method} ${key} (${nth + 1}, ${when})`,
   hit: runUntilRequest,
   check: checkHalfDone,
 };

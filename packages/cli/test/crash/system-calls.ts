@@ -18,6 +18,9 @@ export interface SystemCall {
 const CHANGING =
   "openat,open,creat,write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,ftruncate,truncate,utimensat";
 
+/** What keeps memory out of core files: of the process alone. */
+const CORE_FILTER = /^\/proc\/(?:self|\d+)\/coredump_filter$/;
+
 const FILL = 0x5e;
 /** What a rotation in a predicted process brings into force. */
 export const NEXT_PASSPHRASE: string = Buffer.alloc(32, FILL).toString("base64");
@@ -58,18 +61,22 @@ export async function listCalls(
   const machine = dirname(world.bob.home);
   const seen = new Map<string, number>();
   const calls: SystemCall[] = [];
+  const threads = new Map<string, Set<string>>();
   for (const line of lines) {
-    const [, name = "", rest = ""] = /^\d+ +(\w+)\((.*)/.exec(line) ?? [];
+    const [, thread = "", name = "", rest = ""] = /^(\d+) +(\w+)\((.*)/.exec(line) ?? [];
     if (name === "") continue;
     const path = pathOf(name, rest);
-    // Each counts for strace, also one that fails or only reads.
+    if (CORE_FILTER.test(path)) continue;
+    // Each counts for strace, also one that fails or only reads; it counts for each thread.
     const key = [name, ...onPath({ name, path })].join(" ");
+    threads.set(key, (threads.get(key) ?? new Set()).add(thread));
     const nth = (seen.get(key) ?? 0) + 1;
     seen.set(key, nth);
     if (/ = -1 E\w+ \(.*\)$/.test(rest)) continue; // what failed has changed nothing
     if (name.startsWith("open") && !/O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) continue;
     if (!path.startsWith("/") || (path.startsWith("/dev/") && !path.startsWith("/dev/shm/"))) continue;
     assert(path.startsWith(`${machine}/`), `it writes outside of its machine: ${line}`);
+    assert.equal(threads.get(key)?.size, 1, `several threads, and strace counts for each: ${line}`);
     calls.push({ name, path, nth });
   }
   return { ended, calls };
