@@ -6,56 +6,10 @@ import { describe, expect, it } from "vitest";
 import { toCliError } from "../../src/cli-error.ts";
 import { loadPending } from "../../src/vault/pending.ts";
 import { watchDisk } from "./disk.ts";
-import { type Fault, type FaultyStore, faultyStore, type Request } from "./faulty-store.ts";
+import { faultyStore } from "./faulty-store.ts";
 import { type MemoryStore, memoryStore } from "./memory-store.ts";
-import { failureOf, makeWriter, PREFIX, readAudit, readHistory, type Writer } from "./writer.ts";
-
-const MANIFEST = `${PREFIX}manifest`;
-
-interface World {
-  readonly store: MemoryStore;
-  readonly clock: { nowMs: number };
-  readonly ann: Writer;
-  readonly bob: Writer;
-}
-
-/** Both are in step with generation 1; Ann has an edit to publish. */
-async function makeWorld(): Promise<World> {
-  const store = memoryStore();
-  const clock = { nowMs: Date.UTC(2026, 4, 1, 12) };
-  const ann = makeWriter({ store, clock, name: "ann" });
-  const bob = makeWriter({ store, clock, name: "bob" });
-  ann.edit({ ".env.demo": "A=1\n" });
-  await ann.push();
-  await bob.pull();
-  clock.nowMs += 60_000;
-  ann.edit({ ".env.demo": "A=2\n" });
-  return { store, clock, ann, bob };
-}
-
-/** Answers the n-th sending of the manifest with the n-th fault. */
-function manifestFaults(
-  store: MemoryStore,
-  faults: readonly (Fault | null)[],
-  also?: (sending: number) => Promise<void>,
-): FaultyStore {
-  let sending = 0;
-  return faultyStore(store, async ({ operation, key }) => {
-    if (key !== MANIFEST || !operation.startsWith("put")) return null;
-    const fault = faults[sending++] ?? null;
-    await also?.(sending);
-    return fault;
-  });
-}
-
-function manifestRequests(requests: readonly Request[]): string[] {
-  return requests.filter(({ key }) => key === MANIFEST).map(({ operation }) => operation);
-}
-
-async function pushAs(writer: Writer, text: string): Promise<void> {
-  writer.edit({ [`${writer.name}.txt`]: text });
-  await writer.push();
-}
+import { MANIFEST, makeWorld, manifestFaults, manifestRequests, pushAs } from "./two-writers.ts";
+import { failureOf, makeWriter, PREFIX, readAudit, readHistory } from "./writer.ts";
 
 describe("the swap of the manifest", () => {
   it("is done after a clean answer, without another look", async () => {
@@ -117,6 +71,22 @@ describe("the swap of the manifest", () => {
     expect((await readAudit(store)).filter(({ action }) => action === "push")).toHaveLength(2);
   });
 
+  it("(b) is unknown when nobody can look, and is not sent again without a look", async () => {
+    const { store, ann } = await makeWorld();
+    const faulty = faultyStore(store, ({ operation, key }) =>
+      key === MANIFEST && faulty.requests.length > 1
+        ? operation === "get"
+          ? "refused"
+          : "unavailable"
+        : null,
+    );
+    expect(await failureOf(ann.restarted(faulty).push())).toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+      cause: { code: "UNREACHABLE" },
+    });
+    expect(manifestRequests(faulty.requests)).toEqual(["get", "putIfMatch", "get"]);
+  });
+
   it("(b) of a first publish is sent again while there is still no manifest", async () => {
     const store = memoryStore();
     const ann = makeWriter({ store, clock: { nowMs: Date.UTC(2026, 4, 1) } });
@@ -160,22 +130,6 @@ describe("the swap of the manifest", () => {
     expect(ann.vault()).toEqual({ ".env.demo": "A=2\n" });
   });
 
-  it("(c) is unknown when the history is broken; the next command gives up on it and says so", async () => {
-    const { store, ann, bob } = await makeWorld();
-    const faulty = manifestFaults(store, ["unavailable"], async (sending) => {
-      if (sending > 1) return;
-      await pushAs(bob, "one");
-      await pushAs(bob, "two");
-      const [newest] = await readHistory(store);
-      store.objects.delete(`${PREFIX}v=${newest?.timestamp}`);
-    });
-    expect(await failureOf(ann.restarted(faulty).push())).toMatchObject({ code: "OUTCOME_UNKNOWN" });
-    const next = ann.restarted(store);
-    await next.recover();
-    expect(next.notes[0]).toContain("the bucket's history does not lead back to it");
-    expect(loadPending(ann.environment.local.paths)).toBeNull();
-  });
-
   it("(c) is unknown when the manifest is gone; --recreate goes on above every generation seen", async () => {
     const { store, ann, clock } = await makeWorld();
     const faulty = manifestFaults(store, ["unavailable"], async () => void store.objects.delete(MANIFEST));
@@ -183,6 +137,7 @@ describe("the swap of the manifest", () => {
     clock.nowMs += 60_000;
     const next = ann.restarted(store);
     expect(await failureOf(next.push())).toMatchObject({ code: "NOT_CONFIGURED" });
+    expect(next.notes).toEqual([expect.stringContaining("the manifest was deleted from the bucket")]);
     expect(await failureOf(next.pull())).toMatchObject({ code: "NOT_CONFIGURED" });
     expect(loadPending(next.environment.local.paths)).not.toBeNull();
     // The one that is pending had generation 2, and somebody may have seen it.
@@ -217,6 +172,19 @@ describe("the swap of the manifest", () => {
     await arrive();
     const next = ann.restarted(store);
     expect(await next.push()).toMatchObject({ published: false, generation: 2 });
+  });
+
+  it("(d) has not failed for certain when the error is none of the store's", async () => {
+    const { store, ann } = await makeWorld();
+    const odd = {
+      ...store,
+      async putIfMatch(...args: Parameters<MemoryStore["putIfMatch"]>): Promise<{ etag: string }> {
+        const answer = await store.putIfMatch(...args);
+        if (args[0] === MANIFEST) throw new TypeError("an answer that nobody could read");
+        return answer;
+      },
+    };
+    expect(await ann.restarted(odd).push()).toMatchObject({ published: true, generation: 2 });
   });
 
   it("answers UNSAFE_STORE where the server does no conditional writes", async () => {
@@ -261,7 +229,9 @@ describe("what the next command makes of a crash", () => {
     await Promise.race([ann.restarted(faulty).push(), faulty.crashed]);
     const next = ann.restarted(store);
     await next.recover();
-    expect(next.notes[0]).toContain("was not published");
+    expect(next.notes).toEqual([
+      `an interrupted push (version 20260501-120100) was not published; what it would have changed is still in ${ann.folder}/vault`,
+    ]);
     expect(await readHistory(store)).toHaveLength(1);
     expect(next.vault()).toEqual({ ".env.demo": "A=2\n" });
   });
@@ -280,35 +250,33 @@ describe("what the next command makes of a crash", () => {
   });
 });
 
-describe("the bundle", () => {
-  it("goes one second later when another writer's has the timestamp", async () => {
-    const { store, ann, bob } = await makeWorld();
-    const faulty = faultyStore(store, async ({ operation }) => {
-      if (operation === "putIfAbsent")
-        store.objects.set(`${PREFIX}v=20260501-120100`, store.objects.get(`${PREFIX}v=20260501-120000`)!);
-      return null;
-    });
-    expect(await ann.restarted(faulty).push()).toMatchObject({ timestamp: "20260501-120101", generation: 2 });
-    await bob.pull();
-    expect(bob.vault()).toEqual({ ".env.demo": "A=2\n" });
-  });
+describe("a manifest that the next command sends again", () => {
+  /** Ann's process has placed its bundle, and was killed before its manifest went out. */
+  async function crashBeforeSwap() {
+    const world = await makeWorld();
+    const faulty = manifestFaults(world.store, ["crash-before"]);
+    await Promise.race([world.ann.restarted(faulty).push(), faulty.crashed]);
+    return world;
+  }
 
-  it("is named later than the manifest's even when the clock has jumped back", async () => {
-    const { ann, clock } = await makeWorld();
-    clock.nowMs -= 365 * 24 * 3600 * 1000;
-    expect(await ann.push()).toMatchObject({ timestamp: "20260501-120001" });
-  });
-
-  it("that cannot be placed is a certain failure, however unclear its answers", async () => {
-    const { store, ann } = await makeWorld();
-    const faulty = faultyStore(store, ({ operation }) =>
-      operation === "putIfAbsent" ? "unavailable" : null,
-    );
-    const failure = await failureOf(ann.restarted(faulty).push());
-    expect(failure).toMatchObject({ code: "UNREACHABLE" });
-    expect(failure.message).toContain("nothing was published");
-    expect(faulty.requests.filter(({ operation }) => operation === "putIfAbsent")).toHaveLength(3);
+  it("and that is refused now was not published, and is not pending any more", async () => {
+    const { store, ann } = await crashBeforeSwap();
+    const next = ann.restarted(manifestFaults(store, ["refused"]));
+    await next.recover();
+    expect(next.notes).toEqual([expect.stringContaining("was not published")]);
     expect(loadPending(ann.environment.local.paths)).toBeNull();
+    expect(await readHistory(store)).toHaveLength(1);
+  });
+
+  it("and whose answers stay unclear remains pending until one of them is clear", async () => {
+    const { store, ann } = await crashBeforeSwap();
+    const next = ann.restarted(manifestFaults(store, ["unavailable", "unavailable", "unavailable"]));
+    expect(await failureOf(next.recover())).toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+      cause: { code: "UNREACHABLE" },
+    });
+    expect(loadPending(ann.environment.local.paths)).not.toBeNull();
+    expect(await ann.restarted(store).push()).toMatchObject({ published: false, generation: 2 });
   });
 });
 
