@@ -382,16 +382,6 @@ describe("a bundle that must not be used", () => {
     expect(toCliError(await failureOf(world.bob.pull()))).toMatchObject({ code: "CORRUPT" });
     expect(world.bob.vault()).toEqual(FIRST);
   });
-
-  it("is mended by who still has the vault: push --force", async () => {
-    const world = await makeWorld();
-    await annPublishes(world, { ".env.demo": "A=2\n" });
-    world.store.objects.delete(`${PREFIX}v=20260501-120100`);
-    expect(await world.ann.push()).toMatchObject({ published: false });
-    world.bob.edit({ ".env.demo": "A=2\n" });
-    expect(await world.bob.push({ force: true })).toMatchObject({ published: true, generation: 3 });
-    expect(await world.ann.pull()).toMatchObject({ generation: 3 });
-  });
 });
 
 describe("the ledger", () => {

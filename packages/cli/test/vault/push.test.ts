@@ -77,7 +77,7 @@ describe("push", () => {
       ({ operation, path }) => void (operation === "open" && changes.push(path)),
       () => ann.restarted(faulty).push(),
     );
-    expect(again).toMatchObject({ published: false, generation: 1 });
+    expect(again).toMatchObject({ published: false, generation: 1, superseded: false });
     expect(faulty.requests).toHaveLength(1);
     expect(changes).toEqual([]);
   });
@@ -117,7 +117,8 @@ describe("push", () => {
     ann.edit({ ".env.demo": null });
     expect(await failureOf(ann.push())).toMatchObject({
       code: "INPUT",
-      message: expect.stringContaining("is empty"),
+      message: expect.stringContaining("is empty, the last version is not"),
+      hint: expect.stringMatching(/vsync pull demo --force.*vsync push demo --force/),
     });
     expect(await ann.push({ force: true })).toMatchObject({
       published: true,
@@ -141,8 +142,14 @@ describe("push", () => {
     const failure = await failureOf(ann.push());
     expect(failure).toMatchObject({ code: "CONFLICT" });
     expect(failure.message).toContain(
-      "generation 2 (20260501-120001), by bob@example.org (bob@bob) at 2026-05-01T12:00:00.000Z",
+      "the vault folder is based on version 20260501-120000, and the bucket has another: demo is at generation 2 (20260501-120001), by bob@example.org (bob@bob) at 2026-05-01T12:00:00.000Z",
     );
+    const carol = makeWriter({ store, clock, name: "carol" });
+    carol.edit({ ".env.demo": "A=carol\n" });
+    expect(await failureOf(carol.push())).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("the vault folder is based on no version of this bucket"),
+    });
     expect(await ann.push({ force: true })).toMatchObject({ generation: 3, changed: [".env.demo"] });
     expect((await readHistory(store)).map(({ files }) => files[".env.demo"])).toEqual([
       "A=ann\n",
