@@ -1,20 +1,21 @@
 // Replacing a vault that nobody here can open: docs/formats.md section 6, "Take-over and loss".
 
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deriveKeys, formatTimestamp, judgeManifest, nextTimestamp, utf8 } from "@vsync/envelope";
 import { type ObjectStore, openStore } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { init } from "../../src/commands/init.ts";
+import { pull } from "../../src/commands/pull.ts";
 import { push } from "../../src/commands/push.ts";
 import { loadEnvConfig } from "../../src/config/env-config.ts";
 import { openKeystore } from "../../src/keys/keystore.ts";
-import { makeWorkplace, type Workplace } from "../workplace.ts";
+import { type ContextOptions, makeWorkplace, type Workplace } from "../workplace.ts";
 
 const PREFIX = "acme_shop/demo/";
 
-/** A bucket with somebody else's manifest, and a machine that takes it over. */
-async function takeOver(
+/** A bucket with somebody else's manifest, and a machine that knows nothing of it. */
+async function makeOccupied(
   body: string,
   metadata: Record<string, string>,
 ): Promise<{ place: Workplace; store: ObjectStore }> {
@@ -22,9 +23,17 @@ async function takeOver(
   const location = { ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" };
   const store = await openStore(location, { createBucket: true });
   await store.put(`${PREFIX}manifest`, utf8(body), { metadata });
-  await init(place.context(), { env: "demo", ...place.bucket, iterations: 100_000, takeOver: true });
   return { place, store };
 }
+
+async function takeOver(body: string, metadata: Record<string, string>) {
+  const world = await makeOccupied(body, metadata);
+  await initOver(world.place);
+  return world;
+}
+
+const initOver = (place: Workplace, options: ContextOptions = {}) =>
+  init(place.context(options), { env: "demo", ...place.bucket, iterations: 100_000, takeOver: true });
 
 async function currentOf({ place, store }: { place: Workplace; store: ObjectStore }) {
   const { host } = place.context();
@@ -51,12 +60,14 @@ describe("a take-over", () => {
     expect(await currentOf(world)).toMatchObject({ generation });
   });
 
+  const AFTER_NEXT_MONTH = new RegExp(`^${nextTimestamp(0, NEXT_MONTH)}$`);
   it.each([
-    [NEXT_MONTH, NEXT_MONTH, new RegExp(`^${nextTimestamp(0, NEXT_MONTH)}$`)],
-    ["20991231-235959", "", /^20[2-8]/],
-    ["99991231-235959", "", /^20/],
-    ["<html>", "", /^20/],
-  ])("is a later version than %s", async (body, previous, timestamp) => {
+    ["one of next month", NEXT_MONTH, NEXT_MONTH, AFTER_NEXT_MONTH],
+    ["one with a line end behind it", `${NEXT_MONTH}\n`, NEXT_MONTH, AFTER_NEXT_MONTH],
+    ["20991231-235959, which no clock is that wrong for", "20991231-235959", "", /^20[2-8]/],
+    ["99991231-235959", "99991231-235959", "", /^20/],
+    ["<html>", "<html>", "", /^20/],
+  ])("is a later version than %s", async (_, body, previous, timestamp) => {
     const world = await takeOver(body, { gen: "1", seal });
     const current = await currentOf(world);
     expect(current.timestamp).toMatch(timestamp);
@@ -81,5 +92,36 @@ describe("a take-over", () => {
     });
     const audit = new TextDecoder().decode((await world.store.get(`${PREFIX}audit.csv`))!.body);
     expect(audit).toMatch(/,take-over,.*\n.*,push,/);
+  });
+
+  it("publishes what the vault folder holds, which is then in step", async () => {
+    const { place, store } = await makeOccupied("20200101-000000", { gen: "7", seal });
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=mine\n");
+    await initOver(place);
+    expect(await push(place.context(), { env: "demo" })).toMatchObject({ published: false, generation: 8 });
+    rmSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    await pull(place.context(), { env: "demo", force: true });
+    expect(readFileSync(join(place.root, "infra/vault/demo/.env.demo"), "utf8")).toBe("A=mine\n");
+    expect((await currentOf({ place, store })).generation).toBe(8);
+  });
+
+  it("that somebody else comes before leaves theirs, and this machine as it was", async () => {
+    const { place, store } = await makeOccupied("20200101-000000", { gen: "7", seal });
+    const manifest = join(place.folder, "bucket", PREFIX, "manifest");
+    const before = readFileSync(manifest);
+    await store.put(`${PREFIX}manifest`, utf8("20200101-000001"), { metadata: { gen: "8", seal } });
+    const theirs = readFileSync(manifest);
+    writeFileSync(manifest, before);
+    const { host } = place.context();
+    // The first randomness after the state folder is there is drawn for the bundle: the manifest has been read.
+    const random = (size: number) => {
+      if (existsSync(join(place.home, ".local/state/vsync/acme_shop/demo"))) writeFileSync(manifest, theirs);
+      return host.random(size);
+    };
+    await expect(initOver(place, { host: { random } })).rejects.toMatchObject({ code: "CONFLICT" });
+    expect(loadEnvConfig(host, "acme_shop", "demo")).toBeNull();
+    expect(await (await openKeystore(host)).get("acme_shop/demo")).toBeNull();
+    expect(readFileSync(manifest)).toEqual(theirs);
   });
 });
