@@ -1,7 +1,7 @@
 // Key derivations of the tests, remembered across mutants: each takes 0.2 s and gives the same every time.
 
 import crypto from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname } from "node:path";
 
@@ -23,7 +23,9 @@ const remembering: typeof crypto.pbkdf2 = (password, salt, iterations, length, d
     if (error === null) {
       known.set(id, made.toString("hex"));
       mkdirSync(dirname(FILE), { recursive: true });
-      writeFileSync(FILE, JSON.stringify([...known]));
+      // Whole or not at all: a process whose mutant took too long is killed, and after half a file no test would load again.
+      writeFileSync(`${FILE}.new`, JSON.stringify([...known]));
+      renameSync(`${FILE}.new`, FILE);
     }
     done(error, made);
   });

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 interface Mutant {
   readonly status: string;
+  readonly testsCompleted?: number;
   readonly mutatorName: string;
   readonly replacement?: string;
   readonly location: { readonly start: Position; readonly end: Position };
@@ -42,7 +43,13 @@ function mutate(part: string, tests: "tests" | "slower", more: readonly string[]
     { cwd: ROOT, env: { ...process.env, VSYNC_MUTATE: part, VSYNC_MUTATE_TESTS: tests }, stdio: "inherit" },
   );
   if (status !== 0) throw new Error(`Stryker ended with status ${status}`);
-  return JSON.parse(readFileSync(`${ROOT}/coverage/mutation/${part}-${tests}.json`, "utf8"));
+  const report: Report = JSON.parse(readFileSync(`${ROOT}/coverage/mutation/${part}-${tests}.json`, "utf8"));
+  const unjudged = Object.values(report.files)
+    .flatMap(({ mutants }) => mutants)
+    .filter(({ status, testsCompleted }) => status === "Survived" && testsCompleted === 0);
+  // Stryker calls that survived: its tests did not load.
+  if (unjudged.length > 0) throw new Error(`${part}: ${unjudged.length} mutants were judged by no test`);
+  return report;
 }
 
 function missedLines(file: string, mutants: readonly Mutant[]): string[] {

@@ -12,13 +12,23 @@ import {
   type BegunRotation,
   decideRotation,
   type KeyPlaces,
+  stage,
   stagedPassphrase,
 } from "../../src/vault/rotation.ts";
 import { readStanding } from "../../src/vault/standing.ts";
 import { watchDisk } from "./disk.ts";
 import { memoryStore } from "./memory-store.ts";
 import { MANIFEST, makeWorld, manifestFaults, pushAs, type World } from "./two-writers.ts";
-import { failureOf, KEYS, makeWriter, OTHER_KEYS, readAudit, readHistory, type Writer } from "./writer.ts";
+import {
+  failureOf,
+  KEYS,
+  makeWriter,
+  OTHER_KEYS,
+  PREFIX,
+  readAudit,
+  readHistory,
+  type Writer,
+} from "./writer.ts";
 
 const ACCOUNTS = { inForce: "shop/demo", staged: "shop/demo#next", replaced: "shop/demo#replaced" };
 const OLD = { passphrase: "old", keys: KEYS };
@@ -69,12 +79,26 @@ async function rotate(
   });
 }
 
+/** The disk is full when pending.json is written for the n-th time. */
+async function diskFull(machine: Machine, nth = 1) {
+  let writings = 0;
+  return await failureOf(
+    watchDisk(
+      ({ operation, path }) => {
+        if (operation === "open" && path.includes("pending.json") && ++writings === nth)
+          throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "open" });
+      },
+      () => rotate(machine, machine.store),
+    ),
+  );
+}
+
 /** What the next command makes of it. */
-async function decide({ ann, clock, places }: Machine, store: ObjectStore) {
+async function decide({ ann, clock, places }: Machine, store: ObjectStore, old = OLD) {
   const { paths } = ann.environment.local;
   const { baseEtag } = JSON.parse(readFileSync(paths.rotation, "utf8"));
   const { environment } = makeWriter({ store, clock, keys: OTHER_KEYS, former: KEYS }, ann.folder);
-  const began: BegunRotation = { baseEtag, old: OLD, next: NEXT, places };
+  const began: BegunRotation = { baseEtag, old, next: NEXT, places };
   return await decideRotation(environment.remote, paths, began, environment.writeAuditRow, clock.nowMs);
 }
 
@@ -119,6 +143,23 @@ describe("a rotation", () => {
   });
 });
 
+describe("a vault folder that is not at the version that a rotation publishes again", () => {
+  it("is not taken for being so afterwards: a push would undo what came in between", async () => {
+    const machine = await makeMachine();
+    await pushAs(machine.bob, "in between");
+    expect(await rotate(machine, machine.store)).toMatchObject({ generation: 3 });
+    expect(await failureOf(rotator(machine).push())).toMatchObject({ code: "CONFLICT" });
+  });
+
+  it("need not have been at any", async () => {
+    const machine = await makeMachine();
+    const { store, clock } = machine;
+    const ann = makeWriter({ store, clock, name: "fresh" });
+    expect(await rotate({ ...machine, ann }, store)).toMatchObject({ generation: 2 });
+    expect(ann.vault()).toBeNull();
+  });
+});
+
 describe("a rotation that has certainly failed forgets what it staged", () => {
   it("when somebody else publishes first", async () => {
     const machine = await makeMachine();
@@ -126,6 +167,15 @@ describe("a rotation that has certainly failed forgets what it staged", () => {
     expect(await failureOf(rotate(machine, faulty))).toMatchObject({ code: "CONFLICT" });
     expect([kept(machine), isBegun(machine)]).toEqual([BEFORE, false]);
     expect(await readHistory(machine.store)).toHaveLength(2);
+  });
+
+  it("which is nothing where variables stand in for the keystore", async () => {
+    const machine = await makeMachine();
+    const faulty = manifestFaults(machine.store, [], async () => pushAs(machine.bob, "first"));
+    expect(await failureOf(rotate(machine, faulty, { withPlaces: false }))).toMatchObject({
+      code: "CONFLICT",
+    });
+    expect([kept(machine), isBegun(machine)]).toEqual([BEFORE, false]);
   });
 
   it("when the manifest is refused", async () => {
@@ -142,17 +192,6 @@ describe("a rotation that has certainly failed forgets what it staged", () => {
     expect(faulty.requests.filter(({ operation }) => operation.startsWith("put"))).toEqual([]);
     expect([kept(machine), isBegun(machine)]).toEqual([BEFORE, false]);
   });
-
-  const diskFull = async (machine: Machine) =>
-    await failureOf(
-      watchDisk(
-        ({ path }) => {
-          if (path.includes("pending.json"))
-            throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "open" });
-        },
-        () => rotate(machine, machine.store),
-      ),
-    );
 
   it("when it cannot be written down", async () => {
     const machine = await makeMachine();
@@ -185,6 +224,15 @@ describe("a rotation that is not known to have failed", () => {
     expect((await readAudit(store, OTHER_KEYS)).filter(({ action }) => action === "rotate")).toHaveLength(1);
   });
 
+  it("keeps them as long as pending.json says that something may have been sent", async () => {
+    const machine = await makeMachine();
+    // Another writer's bundle has the timestamp, and the second attempt cannot be written down.
+    machine.store.objects.set(`${PREFIX}v=20260501-120100`, machine.store.objects.get(MANIFEST)!);
+    expect(toCliError(await diskFull(machine, 2))).toMatchObject({ code: "LOCAL_IO" });
+    expect(loadPending(machine.ann.environment.local.paths)).not.toBeNull();
+    expect([kept(machine), isBegun(machine)]).toEqual([STAGED, true]);
+  });
+
   it("and whose passphrase cannot be put into force is PARTIAL; the next command finishes it", async () => {
     const machine = await makeMachine(ACCOUNTS.inForce);
     expect(await failureOf(rotate(machine, machine.store))).toMatchObject({
@@ -208,6 +256,15 @@ describe("the next command, which passphrase is in force", () => {
     await Promise.race([rotate(machine, faulty), faulty.crashed]);
     return machine;
   }
+
+  it("is the new one, and the one before it is still kept, when only the staged one was left to forget", async () => {
+    const machine = await makeMachine();
+    await rotate(machine, machine.store);
+    const { paths } = machine.ann.environment.local;
+    await stage(paths, machine.places, "the one before", NEXT.passphrase);
+    expect(await decide(machine, machine.store, NEXT)).toMatchObject({ generation: 2 });
+    expect([kept(machine), isBegun(machine)]).toEqual([AFTER, false]);
+  });
 
   it("is the old one once somebody has published under it", async () => {
     const machine = await makeKilled();
