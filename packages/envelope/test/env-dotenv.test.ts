@@ -73,6 +73,13 @@ describe("the same as dotenv", () => {
         utf8(characters.map((character, i) => `K${i}=${character}\nL${i}=a${character}b`).join("\n")),
       );
       expectSame(utf8(characters.map((character, i) => `Q${i}='${character}' #${character}`).join("\n")));
+      // Before a key, within one, between it and its separator, and behind a quote.
+      expectSame(
+        utf8(characters.map((character, i) => `${character}P${i}=1\nK${character}${i}=2`).join("\n")),
+      );
+      expectSame(
+        utf8(characters.map((character, i) => `S${i}${character}=1\nT${i}='2'${character}`).join("\n")),
+      );
     }
   });
 

@@ -39,6 +39,8 @@ describe("changing a value", () => {
     ["the last assignment is the one in force", "B=1\nB=2\n#B=3\n", "4", "B=1\nB=4\n#B=3\n"],
     ["to nothing", "B=2 # why\n", "", "B= # why\n"],
     ["to nothing, in quotes", "B='2'\n", "", "B=''\n"],
+    ["quotes at its end only are none around it", "B=x'2'\n", "3", "B=3\n"],
+    ["quotes at its start only are none either", "B='2'x\n", "3", "B=3\n"],
     ["from nothing", "B=\nC=1\n", "2", "B=2\nC=1\n"],
     ["from nothing, before a comment", "B= # why\n", "2", "B=2 # why\n"],
     ["to what needs quotes", "B=2 # why\n", "a # b", "B='a # b' # why\n"],
