@@ -4,6 +4,7 @@ import { sealBundle } from "@vsync/envelope";
 import { type ObjectStore, StoreError } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { toCliError } from "../../src/cli-error.ts";
+import { faultyStore } from "./faulty-store.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import { MANIFEST, makeWorld } from "./two-writers.ts";
 import { failureOf, KEYS, PREFIX, readHistory } from "./writer.ts";
@@ -36,6 +37,15 @@ describe("push --force over a version that cannot be read", () => {
     bob.edit({ ".env.demo": "A=2\n" });
     expect(await bob.push({ force: true })).toMatchObject({ published: true, generation: 3 });
     expect(await ann.pull()).toMatchObject({ generation: 3 });
+  });
+
+  it("is not done when it merely cannot be fetched now", async () => {
+    const { store, bob } = await makePublished();
+    bob.edit({ ".env.demo": "A=bob\n" });
+    const faulty = faultyStore(store, ({ key }) => (key === BUNDLE ? "refused" : null));
+    const failure = await failureOf(bob.restarted(faulty).push({ force: true }));
+    expect(toCliError(failure)).toMatchObject({ code: "ACCESS_DENIED" });
+    expect(await readHistory(store)).toHaveLength(2);
   });
 
   it("publishes an empty vault too", async () => {

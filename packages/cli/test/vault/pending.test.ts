@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { loadPending } from "../../src/vault/pending.ts";
 import { faultyStore } from "./faulty-store.ts";
 import { memoryStore } from "./memory-store.ts";
-import { MANIFEST, makeWorld, manifestFaults } from "./two-writers.ts";
+import { MANIFEST, makeWorld, manifestFaults, pushAs } from "./two-writers.ts";
 import { failureOf, makeWriter, readAudit, readHistory, type Writer } from "./writer.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -92,6 +92,29 @@ describe("pending.json", () => {
     await ann.restarted(store).recover();
     expect(await readHistory(store)).toHaveLength(2);
     expect(await readAudit(store)).toEqual(rows);
+  });
+});
+
+describe("what no vault folder had a part in", () => {
+  it("has left nothing in the folder when it was not published", async () => {
+    const { store, ann, bob } = await makeCrashed();
+    alterPending(ann, withField("operation", "rotate"));
+    await pushAs(bob, "first");
+    const next = ann.restarted(store);
+    await next.recover();
+    expect(next.notes).toEqual(["an interrupted rotate (version 20260501-120100) was not published"]);
+  });
+
+  it("does not make the folder newer: what it would have published is missing after --recreate", async () => {
+    const { store, ann } = await makeCrashed();
+    alterPending(ann, withField("synced", null));
+    store.objects.delete(MANIFEST);
+    const next = ann.restarted(store);
+    expect(await failureOf(next.push({ recreate: true }))).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("based on generation 1 of demo, and generation 2 was there"),
+    });
+    expect(await next.push({ recreate: true, force: true })).toMatchObject({ generation: 3 });
   });
 });
 

@@ -158,6 +158,16 @@ describe("a vault folder that is not at the version that a rotation publishes ag
     expect(await rotate({ ...machine, ann }, store)).toMatchObject({ generation: 2 });
     expect(ann.vault()).toBeNull();
   });
+
+  it("has no part in one that is cut short and finished later either", async () => {
+    const machine = await makeMachine();
+    const { store, clock } = machine;
+    const fresh = { ...machine, ann: makeWriter({ store, clock, name: "fresh" }) };
+    const faulty = manifestFaults(store, ["crash-before"]);
+    await Promise.race([rotate(fresh, faulty), faulty.crashed]);
+    expect(await decide(fresh, store)).toMatchObject({ generation: 2 });
+    expect([kept(machine), fresh.ann.vault()]).toEqual([AFTER, null]);
+  });
 });
 
 describe("a rotation that has certainly failed forgets what it staged", () => {

@@ -124,10 +124,22 @@ describe("the swap of the manifest", () => {
     const faulty = manifestFaults(store, [], async () => pushAs(bob, "first"));
     const failure = await failureOf(ann.restarted(faulty).push());
     expect(failure).toMatchObject({ code: "CONFLICT" });
-    expect(failure.message).toContain("bob@example.org (bob@bob) at 2026-05-01T12:01:00.000Z");
+    expect(failure.message).toMatch(
+      /^somebody else published first: .*bob@example.org \(bob@bob\) at 2026-05-01T12:01:00.000Z/,
+    );
     expect(failure.hint).toContain("vsync pull demo --backup");
     expect(loadPending(ann.environment.local.paths)).toBeNull();
     expect(ann.vault()).toEqual({ ".env.demo": "A=2\n" });
+  });
+
+  it("(c) is lost to somebody whom the audit log does not name, and says that", async () => {
+    const { store, ann, bob } = await makeWorld();
+    bob.edit({ "bob.txt": "first" });
+    const faulty = manifestFaults(store, [], async () => void (await bob.push({ audit: false })));
+    expect(await failureOf(ann.restarted(faulty).push())).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("the audit log does not say by whom"),
+    });
   });
 
   it("(c) is unknown when the manifest is gone; --recreate goes on above every generation seen", async () => {
