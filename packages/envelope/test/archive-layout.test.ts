@@ -74,6 +74,11 @@ describe("coding", () => {
       },
       /zip64/,
     ],
+    [
+      "a zip64 field that is empty",
+      { name: "a", central: { extra: Buffer.concat([u16(1), u16(0)]) } },
+      /zip64/,
+    ],
     ["a zip64 offset", { name: "a", central: { offset: 0xffffffff } }, /zip64/],
   ])("%s", async (_name, entry, message) => {
     await expectRefused(buildZip([{ name: "first" }, entry]), message);
@@ -128,6 +133,22 @@ describe("the two headers of an entry", () => {
       const files = await unpackArchive(buildZip([entry, { name: "b" }]));
       expect([...files.keys()]).toEqual(["a", "b"]);
     }
+  });
+
+  test("a data descriptor without a signature, of a file whose checksum looks like one", async () => {
+    const checksum = 0x08074b50;
+    const values = descriptor(checksum, 7, 7, false);
+    const zip = buildZip([
+      {
+        name: "a",
+        content: "afXNg95",
+        flags: 0x0008,
+        local: zeros,
+        central: { crc: checksum },
+        descriptor: values,
+      },
+    ]);
+    expect([...(await unpackArchive(zip)).keys()]).toEqual(["a"]);
   });
 
   test.each<[string, Uint8Array]>([

@@ -85,6 +85,8 @@ describe("names", () => {
     const names = [
       ".env",
       ".gitignore",
+      "my.git",
+      "git~10",
       "git",
       "a b",
       " a",
@@ -104,6 +106,15 @@ describe("names", () => {
     ];
     const files = await unpackArchive(buildZip(names.map((name) => ({ name }))));
     expect([...files.keys()]).toEqual(names);
+  });
+
+  test("a name in a message: cut when it is long, and what would act on a terminal by its number", async () => {
+    const shown: [string, RegExp][] = [
+      ["exe.\u202egnp", /entry "exe\.\\u\{202e\}gnp": /],
+      [`${"a".repeat(99)}:`, /entry "a{99}:": /],
+      [`${"a".repeat(100)}:`, /entry "a{100}\.\.\.": /],
+    ];
+    for (const [name, message] of shown) await expectRefused(buildZip([{ name }]), message);
   });
 
   test("a name that is not UTF-8", async () => {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadPending } from "../../src/vault/pending.ts";
+import { watchDisk } from "./disk.ts";
 import { faultyStore } from "./faulty-store.ts";
 import { memoryStore } from "./memory-store.ts";
 import { MANIFEST, makeWorld, manifestFaults, pushAs } from "./two-writers.ts";
@@ -82,6 +83,20 @@ describe("pending.json", () => {
     expect(loadPending(ann.environment.local.paths)).toMatchObject({ baseEtag: null, previousTimestamp: "" });
     expect(await ann.restarted(store).push()).toMatchObject({ published: false, generation: 1 });
     expect(store.objects.has(MANIFEST)).toBe(true);
+  });
+
+  it("that cannot be written down leaves no bundle beside it either", async () => {
+    const { ann } = await makeWorld();
+    const { pending, pendingBundle } = ann.environment.local.paths;
+    const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "open" });
+    const pushed = watchDisk(
+      ({ operation, path }) => {
+        if (operation === "open" && path.includes("pending.json")) throw full;
+      },
+      () => ann.push(),
+    );
+    expect(await failureOf(pushed)).toBe(full);
+    expect([existsSync(pending), existsSync(pendingBundle)]).toEqual([false, false]);
   });
 
   it("of a publish that owes no audit row is gone on with, and none is written", async () => {

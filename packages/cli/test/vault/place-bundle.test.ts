@@ -43,6 +43,18 @@ describe("the bundle's request", () => {
   const placings = ({ requests }: FaultyStore) =>
     requests.filter(({ key }) => key.includes("v=")).map(({ operation }) => operation);
 
+  it("is not repeated when its answer was lost and it is there", async () => {
+    const { store, ann } = await makeWorld();
+    const faulty = faultyStore(store, ({ operation }) =>
+      operation === "putIfAbsent" ? "lost-answer" : null,
+    );
+    expect(await ann.restarted(faulty).push()).toMatchObject({
+      published: true,
+      timestamp: "20260501-120100",
+    });
+    expect(placings(faulty)).toEqual(["putIfAbsent", "head"]);
+  });
+
   it("is not repeated after a refusal", async () => {
     const { store, ann } = await makeWorld();
     const faulty = faultyStore(store, ({ operation }) => (operation === "putIfAbsent" ? "refused" : null));

@@ -108,6 +108,15 @@ describe("a manifest under another passphrase", () => {
     expect(await refusalOf(world.ann, world.store)).toBe("WRONG_PASSPHRASE");
   });
 
+  it("that was never rotated says so", async () => {
+    const { store, clock } = await makeWorld();
+    const stranger = makeWriter({ store, clock, keys: OTHER_KEYS });
+    expect(await failureOf(stranger.pull())).toMatchObject({
+      code: "WRONG_PASSPHRASE",
+      message: expect.stringContaining("it was sealed with another one"),
+    });
+  });
+
   it("without a seal is told by its bundle", async () => {
     const { store, clock } = await makeWorld();
     alterManifest(store, { seal: undefined });
@@ -146,6 +155,15 @@ describe("a seal", () => {
     expect(await fresh.push()).toMatchObject({ generation: 3 });
     expect(await readHistory(store)).toHaveLength(3);
     expect(loadLedger(fresh.environment.local.paths).sealed).toBe(true);
+  });
+
+  it("that is missing leaves the version in the bundle to be compared", async () => {
+    const { store, clock } = await makeWorld();
+    alterManifest(store, { seal: undefined });
+    store.objects.set(`${PREFIX}v=20260501-120100`, store.objects.get(`${PREFIX}v=20260501-120000`)!);
+    const fresh = makeWriter({ store, clock });
+    expect(toCliError(await failureOf(fresh.pull()))).toMatchObject({ code: "CORRUPT" });
+    expect(fresh.vault()).toBeNull();
   });
 
   it("that no writer makes is CORRUPT, on a machine that never saw one too", async () => {
@@ -193,6 +211,7 @@ describe("an older state of the bucket, put back", () => {
     for (const [key, kept] of older.objects) store.objects.set(key, kept);
     ann.edit({ ".env.demo": "A=3\n" });
     expect(await refusalOf(ann, store)).toBe("ROLLBACK");
+    expect((await failureOf(ann.push())).hint).toContain("vsync pull demo --accept-rollback");
 
     expect(await ann.push({ force: true, acceptRollback: true })).toMatchObject({ generation: 2 });
     expect((await readHistory(store))[0]?.files).toEqual({ ".env.demo": "A=3\n" });
@@ -268,7 +287,10 @@ describe("a manifest that is gone", () => {
     const imported = makeWriter({ store, clock, config: { minGen: 2 } });
     imported.edit({ x: "y" });
     expect(await failureOf(imported.push())).toMatchObject({ code: "NOT_CONFIGURED" });
-    expect(await failureOf(imported.push({ recreate: true }))).toMatchObject({ code: "CONFLICT" });
+    expect(await failureOf(imported.push({ recreate: true }))).toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("based on no version of demo"),
+    });
     expect(await imported.push({ recreate: true, force: true })).toMatchObject({ generation: 3 });
   });
 
