@@ -1,6 +1,7 @@
 // What goes into an archive comes out of it, and the same files make the same bytes.
 
 import { randomBytes } from "node:crypto";
+import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -111,6 +112,16 @@ test("names beyond the basic plane sort by their bytes", async () => {
   expect([...back.keys()]).toEqual(["a", "\uff5e", "\u{1f511}"]);
 });
 
+test("a name that another one begins with comes before it, whichever was first", async () => {
+  for (const names of [
+    ["ab", "a", "abc"],
+    ["abc", "ab", "a"],
+  ]) {
+    const back = await unpackArchive(await pack(new Map(names.map((name) => [name, file("")]))));
+    expect([...back.keys()]).toEqual(["a", "ab", "abc"]);
+  }
+});
+
 test("an empty vault is an empty archive", async () => {
   const zip = await pack(new Map());
   expect(Buffer.from(zip).toString("hex")).toBe(`504b0506${"00".repeat(18)}`);
@@ -138,6 +149,14 @@ describe("compression", () => {
     expect((await unpackArchive(zip)).get("a")!.bytes).toHaveLength(2_000_000);
     expect(method(await pack(vault(["a", new Uint8Array(1_000_000)])))).toBe(8);
   });
+});
+
+test("what a reader believes only just is deflated, and stored when it is one byte or one part more", async () => {
+  const methodOf = async (size: number, ratioFromBytes: number, maxRatio: number) =>
+    (await pack(vault(["a", new Uint8Array(size)]), { ...ARCHIVE_LIMITS, ratioFromBytes, maxRatio }))[8];
+  expect([await methodOf(1000, 1000, 1), await methodOf(1001, 1000, 1)]).toEqual([8, 0]);
+  const packed = deflateRawSync(Buffer.alloc(900)).length;
+  expect([await methodOf(900, 100, 900 / packed), await methodOf(900, 100, 899 / packed)]).toEqual([8, 0]);
 });
 
 describe("memory", () => {
@@ -200,6 +219,7 @@ describe("refused on writing", () => {
     expect(await refusal(pack(vault(["a", "12345"], ["b", "123456"]), limits))).toMatch(
       /11 bytes.*10.*"b" \(6 bytes\)/,
     );
+    expect(await refusal(pack(vault(["a", "123456"], ["b", "12345"]), limits))).toMatch(/"a" \(6 bytes\)/);
     const exact = { ...limits, maxBundleBytes: 188 + 55 };
     expect(await pack(vault(["a", "12345"], ["b", "12345"]), exact)).toHaveLength(188);
     const short = { ...exact, maxBundleBytes: 188 + 54 };
