@@ -37,6 +37,10 @@ test("a config comes back, and encodes to the same text every time", async () =>
   ]);
 });
 
+test("a lowest generation of 0 is one: it demands a seal", async () => {
+  expect(await decodeConfigBlob(blobWith({ minGen: 0 }))).toEqual({ ...config, minGen: 0 });
+});
+
 test("a blob made with the shell's gzip and base64 is read", async () => {
   const script = 'printf "%s" "$JSON" | gzip | base64 -w0 | tr "+/" "-_" | tr -d "="';
   const encoded = execFileSync("sh", ["-c", script], {
