@@ -95,7 +95,8 @@ test("a share makes a second machine a teammate's, and importing it again change
 test.each([
   ["spaces between them", (words: string) => ` ${words.replaceAll("-", " ")}`],
   ["capitals", (words: string) => words.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())],
-  ["a blank beside each hyphen", (words: string) => words.replaceAll("-", "- ")],
+  ["dashes that a telephone made of hyphens", (words: string) => words.replaceAll("-", " \u2013 ")],
+  ["a sentence", (words: string) => `${words.replaceAll("-", ", ")}.`],
 ])("six words are taken as they were heard: %s", async (_how, heard) => {
   const [alice, bob] = [await setUp(), makeWorkplace()];
   const share = await exportFrom(alice);

@@ -27,7 +27,7 @@ export async function openTransport(
     }
     try {
       const response = await fetch(url.href, { method, headers, signal, redirect: "manual", ...uncached() });
-      return await readAnswer(response, maxBytes);
+      return await readAnswer(response, maxBytes, fetch === globalThis.fetch);
     } catch (error) {
       throw connectionFailed(error);
     }
@@ -42,7 +42,7 @@ export async function openFolder(_config: VaultConfig): Promise<Bucket> {
   );
 }
 
-async function readAnswer(response: Response, maxBytes: number): Promise<S3Answer> {
+async function readAnswer(response: Response, maxBytes: number, isNative: boolean): Promise<S3Answer> {
   const headers = new Map<string, string>();
   response.headers.forEach((value, name) => {
     headers.set(name.toLowerCase(), value);
@@ -50,14 +50,18 @@ async function readAnswer(response: Response, maxBytes: number): Promise<S3Answe
   // What `fetch` has decoded has another length than was sent.
   const decoded = headers.has("content-encoding");
   const declared = decoded ? null : declaredLength(headers.get("content-length"));
-  const body = await collectBody(chunksOf(response), declared, bodyLimit(response.status, maxBytes));
+  const body = await collectBody(
+    chunksOf(response, isNative),
+    declared,
+    bodyLimit(response.status, maxBytes),
+  );
   return { status: response.status, headers, body, filtered: response.type === "cors" };
 }
 
 /** Each chunk may be overwritten by the next. Not every runtime can iterate over a ReadableStream. */
-async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
+async function* chunksOf({ body }: Response, isNative: boolean): AsyncGenerator<Uint8Array> {
   if (body === null) return;
-  const reader = openReader(body);
+  const reader: ChunkReader = isNative ? openReader(body) : body.getReader();
   let buffer = new ArrayBuffer(CHUNK_BYTES);
   try {
     for (;;) {

@@ -26,9 +26,21 @@ export function answerError(answer: Answer, attempt: Attempt, nowMs: number): St
   return new StoreError(finding.code, `cannot ${attempt.doing} (${attempt.where}): ${why}`, {
     hint: finding.hint,
     status: answer.status,
-    landed: attempt.kind === "read" ? "no" : (finding.landed ?? "no"),
+    landed:
+      attempt.kind === "read"
+        ? "no"
+        : (finding.landed ?? (isRefusal(answer, error.code, attempt) ? "no" : "unknown")),
     retried: attempt.retried,
   });
+}
+
+/**
+ * Whether a write certainly was not done. S3 says so in words of its own, and these statuses say so without: others come
+ * from gateways as well, which may have passed the request on before they gave up. And a refusal says nothing of a
+ * sending before it.
+ */
+function isRefusal({ status }: Answer, code: string, { retried }: Attempt): boolean {
+  return !retried && (code !== "" || [400, 401, 403, 501].includes(status));
 }
 
 function judgeAnswer(answer: Answer, code: string, attempt: Attempt, nowMs: number): Finding {

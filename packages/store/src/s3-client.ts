@@ -43,6 +43,7 @@ export async function createClient(
   const credentials = rememberCredentials(() => resolveCredentials(location, options.env ?? process.env));
   const root = `${endpoint.pathname.replace(/\/+$/, "")}/${encodePath(bucket)}`;
   const { host } = endpoint;
+  let isClosed = false;
 
   return {
     async send({ method, key, query, headers = {}, body }, exchange) {
@@ -54,10 +55,14 @@ export async function createClient(
         headers: { ...headers, ...(body !== undefined && { "content-length": String(body.length) }) },
         ...(body !== undefined && { bodySha256: createHash("sha256").update(body).digest("hex") }),
       };
+      if (isClosed) throw new Error("the store was closed");
       const signed = await signRequest(request, await credentials(), region, Date.now(), DIGESTS);
       return await transport.send({ ...request, headers: signed, body }, exchange);
     },
-    close: transport.close,
+    close() {
+      isClosed = true;
+      transport.close();
+    },
   };
 }
 

@@ -32,8 +32,8 @@ const CHECK_ENDPOINT = "check the endpoint, and that this machine can reach it";
 const TRUST =
   "if the server's certificate is signed by your own authority, name that authority's file in NODE_EXTRA_CA_CERTS";
 
-/** Causes from before the first byte of the request was sent: a write that ended so has not landed. */
-const NOT_SENT: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+/** What these mean while a connection is being made. Later they can come too, from a connection that was good. */
+const WHILE_CONNECTING: Readonly<Record<string, readonly [why: string, hint: string]>> = {
   ENOTFOUND: ["its name is not known (DNS)", "check the spelling of the endpoint and this machine's DNS"],
   EAI_AGAIN: ["DNS does not answer", "check this machine's network and DNS"],
   ECONNREFUSED: [
@@ -74,23 +74,24 @@ export function isBroken(failure: unknown): boolean {
 
 /** No answer came. The cause is what the network or the transport reported. */
 export function failureError(failure: unknown, { signal, sent }: Exchange, attempt: Attempt): StoreError {
-  const { code, why, hint, landed = "unknown" } = judgeFailure(failure, signal);
+  const { code, why, hint } = judgeFailure(failure, signal, sent);
   const proxy =
     code === "UNREACHABLE" && attempt.proxyVariable !== null && !signal?.aborted
       ? `; ${attempt.proxyVariable} is set, but vsync connects directly`
       : "";
   return new StoreError(code, `cannot ${attempt.doing} (${attempt.where}): ${why}`, {
     hint: `${hint}${proxy}`,
-    landed: attempt.kind === "read" || !sent ? "no" : landed,
+    // What an error is called does not tell when it came: only the connection knows whether anything was sent.
+    landed: attempt.kind === "read" || !sent ? "no" : "unknown",
     retried: attempt.retried,
     cause: failure,
   });
 }
 
-function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Finding {
+function judgeFailure(failure: unknown, signal: AbortSignal | undefined, sent: boolean): Finding {
   if (signal?.aborted) return { code: "UNREACHABLE", why: "cancelled", hint: "run the command again" };
   if (failure instanceof CredentialsError)
-    return { code: "ACCESS_DENIED", why: failure.message, hint: failure.hint, landed: "no" };
+    return { code: "ACCESS_DENIED", why: failure.message, hint: failure.hint };
   if (failure instanceof OversizeError)
     return {
       code: "TOO_LARGE",
@@ -108,12 +109,16 @@ function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Findin
       code: "UNREACHABLE",
       why: failure.message,
       hint: CHECK_ENDPOINT,
-      landed: failure.stage === "connect" ? "no" : "unknown",
     };
   const errno = codeOf(failure);
-  const [why, hint] = NOT_SENT[errno] ?? [];
-  if (why !== undefined && hint !== undefined && !isMidway(failure))
-    return { code: "UNREACHABLE", why, hint, landed: "no" };
+  const [why, hint] = WHILE_CONNECTING[errno] ?? [];
+  if (why !== undefined && hint !== undefined && !sent) return { code: "UNREACHABLE", why, hint };
+  if (errno === "ERR_INVALID_CHAR")
+    return {
+      code: "REJECTED",
+      why: "the credentials hold a character that no request can carry",
+      hint: "enter them again: a line break may have come along",
+    };
   if (errno.startsWith("HPE_"))
     return {
       code: "UNREACHABLE",
@@ -131,18 +136,7 @@ function judgeFailure(failure: unknown, signal: AbortSignal | undefined): Findin
     code: "REJECTED",
     why: messageOf(failure),
     hint: "check endpoint, region and bucket",
-    landed: "no",
   };
-}
-
-/** An established connection can time out too, when its other end has vanished; that error says so. */
-function isMidway(failure: unknown): boolean {
-  return (
-    codeOf(failure) === "ETIMEDOUT" &&
-    failure instanceof Error &&
-    "syscall" in failure &&
-    failure.syscall !== "connect"
-  );
 }
 
 function codeOf(failure: unknown): string {

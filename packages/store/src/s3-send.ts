@@ -39,13 +39,14 @@ const LAST_START_MS = 20_000;
 export function createSender(client: S3Client, server: Omit<Attempt, "doing" | "kind" | "retried">): Send {
   return async (request, plan) => {
     const start = performance.now();
+    let sent = false;
     for (let sendings = 1; ; sendings++) {
       const attempt: Attempt = { ...server, doing: plan.doing, kind: plan.kind, retried: sendings > 1 };
       const exchange: Exchange = {
         maxBytes: plan.maxBytes ?? MAX_ACKNOWLEDGEMENT_BYTES,
         signal: plan.signal,
         onProgress: plan.onProgress,
-        sent: sendings > 1,
+        sent,
       };
       let answer: Answer | null = null;
       let failure: unknown = null;
@@ -54,6 +55,7 @@ export function createSender(client: S3Client, server: Omit<Attempt, "doing" | "
       } catch (error) {
         failure = error;
       }
+      sent = exchange.sent;
       const backoff = BACKOFF_MS[sendings - 1];
       const passing = answer === null ? isBroken(failure) : isOverloaded(answer);
       if (passing && backoff !== undefined && plan.kind !== "conditional write" && !plan.signal?.aborted) {

@@ -90,7 +90,7 @@ export async function createTransport(
       ...server,
       method,
       path: query === "" ? path : `${path}?${query}`,
-      headers: { ...headers, host: endpoint.host },
+      headers: { "user-agent": "vsync", ...headers, host: endpoint.host },
     });
     const ended: { why?: unknown } = {};
     const end = (why: unknown): void => {
@@ -104,16 +104,25 @@ export async function createTransport(
     const onAbort = (): void => end(exchange.signal?.reason);
     exchange.signal?.addEventListener("abort", onAbort, { once: true });
     boundConnecting(outgoing, limits.connectMs, end);
-    exchange.sent = true;
+    onceConnected(outgoing, endpoint.protocol === "https:" ? "secureConnect" : "connect", () => {
+      exchange.sent = true;
+    });
+    let handedOver = uploadBytes > UPLOAD_CHUNK ? 0 : uploadBytes;
     try {
       const answered = answerTo(outgoing);
       upload(outgoing, body, (bytes, done) => {
+        handedOver = done;
         pace.moved(bytes);
         exchange.onProgress?.(done, uploadBytes);
       });
       const incoming = await answered;
       pace.answered();
-      return await readAnswer(incoming, method, exchange, pace);
+      const answer = await readAnswer(incoming, method, exchange, pace);
+      if (isSuccess(answer.status) && handedOver < uploadBytes)
+        throw new TruncationError(
+          `the server said ${answer.status} to ${handedOver} of ${uploadBytes} bytes`,
+        );
+      return answer;
     } catch (error) {
       // What the connection says after we have ended it is not the cause.
       throw "why" in ended ? ended.why : error;
@@ -164,7 +173,7 @@ async function readAnswer(
   pace: Pace,
 ): Promise<Answer> {
   const status = incoming.statusCode ?? 0;
-  const ok = status >= 200 && status < 300;
+  const ok = isSuccess(status);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
@@ -179,6 +188,22 @@ async function readAnswer(
     },
   });
   return { status, headers, body };
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Until then node keeps the request to itself. A connection that is used again has had its handshake. */
+function onceConnected(
+  outgoing: ClientRequest,
+  handshakeDone: "connect" | "secureConnect",
+  act: () => void,
+): void {
+  outgoing.on("socket", (socket) => {
+    if (socket.connecting) socket.once(handshakeDone, act);
+    else act();
+  });
 }
 
 function boundConnecting(outgoing: ClientRequest, connectMs: number, end: (why: Error) => void): void {

@@ -209,7 +209,7 @@ describe("not found", () => {
       expect({ name, code: error.code, landed: error.landed }).toEqual({
         name,
         code: "REJECTED",
-        landed: "no",
+        landed: READS.includes(name) ? "no" : "unknown",
       });
   });
 
@@ -339,6 +339,46 @@ test("407 says that a proxy answered", async () => {
   expect(get!.error.message).toContain("proxy");
 });
 
+describe("a refusal", () => {
+  const put = async (store: ObjectStore): Promise<StoreError> =>
+    await failureOf(store.putIfAbsent("key", text("x")));
+
+  test.each([404, 405, 407, 408, 413, 425, 499])(
+    "%i without S3's own words may come after the write",
+    async (status) => {
+      const { fake, store } = await startAndOpen();
+      fake.inject({ method: "PUT", fault: { answer: { status, body: text("") }, when: "after" } });
+      expect(await put(store)).toMatchObject({ status, landed: "unknown" });
+      expect(fake.objects.has("key")).toBe(true);
+    },
+  );
+
+  test.each([
+    [400, ""],
+    [401, ""],
+    [403, ""],
+    [501, ""],
+    [405, "MethodNotAllowed"],
+    [413, "EntityTooLarge"],
+  ])("%i %s says that nothing was written", async (status, code) => {
+    const { fake, store } = await startAndOpen();
+    const body = code === "" ? text("") : xml(code);
+    fake.inject({ method: "PUT", fault: { answer: { status, body } } });
+    expect(await put(store)).toMatchObject({ status, landed: "no" });
+  });
+
+  test("says nothing of a sending before it, whose answer was lost", async () => {
+    const { fake, store } = await startAndOpen();
+    fake.inject({ method: "PUT", fault: { cut: "after" } });
+    fake.inject({ method: "PUT", fault: { answer: { status: 403 } } });
+    expect(await failureOf(store.put("key", text("x")))).toMatchObject({
+      status: 403,
+      landed: "unknown",
+      retried: true,
+    });
+  });
+});
+
 describe("a 200 that is none", () => {
   test("without an ETag, as a portal's page is, is no object and no acknowledgement", async () => {
     const page = { status: 200, headers: { "content-type": "text/html" }, body: text("<h1>Welcome</h1>") };
@@ -433,7 +473,20 @@ describe("a listing", () => {
     ["with a size that is none", "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>"],
     ["with an entity that XML does not have", `<ListBucketResult>${entry("&nbsp;")}</ListBucketResult>`],
     ["with an ampersand alone", `<ListBucketResult>${entry("a&b")}</ListBucketResult>`],
-    ["with a character beyond Unicode", `<ListBucketResult>${entry("&#x110000;")}</ListBucketResult>`],
+    ["with attributes", `<ListBucketResult><Contents x="1">${entry("a").slice(10)}</ListBucketResult>`],
+    ["with an entry that is not closed", `<ListBucketResult><Contents>${entry("a")}</ListBucketResult>`],
+    ["with an entry in a comment", `<ListBucketResult><!--${entry("a")}--></ListBucketResult>`],
+    ["with CDATA", `<ListBucketResult>${entry("<![CDATA[a]]>")}</ListBucketResult>`],
+    [
+      "with another number of keys than it says",
+      `<ListBucketResult><KeyCount>2</KeyCount>${entry("a")}</ListBucketResult>`,
+    ],
+    [
+      "that does not say whether there is more",
+      `<ListBucketResult><IsTruncated> true </IsTruncated></ListBucketResult>`,
+    ],
+    ["with a size in hexadecimal", `<ListBucketResult>${entry("a").replace("1", "0x1")}</ListBucketResult>`],
+    ["with an entity of an object's name", `<ListBucketResult>${entry("&constructor;")}</ListBucketResult>`],
     ["of keys that were not asked for", `<ListBucketResult>${entry("other/a")}</ListBucketResult>`],
   ])("%s is an error", async (_what, xml) => {
     const { fake, store } = await startAndOpen();

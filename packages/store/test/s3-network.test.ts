@@ -6,9 +6,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { makeCertificate } from "../../s3-client/test/certificate.ts";
 import { type ObjectStore, openStore, type StoreLocation, type StoreOptions } from "../src/index.ts";
 import { failureOf } from "./contract.ts";
@@ -249,6 +250,64 @@ describe("no server", () => {
     const error = await failureOf((await open(swap(plain, "http", "https"))).putIfAbsent("key", text("x")));
     expect(error).toMatchObject({ code: "UNREACHABLE", landed: "no" });
     expect(error.message).toContain("does not speak TLS");
+  });
+});
+
+describe("an established connection", () => {
+  // A load balancer that drops out of TLS, when the request has gone through: the error is named as if none had.
+  test.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "that speaks no %s any more after the request may have brought it home",
+    async (version) => {
+      const { key, cert } = makeCertificate({ name: "self", hosts: ["127.0.0.1"] });
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+      cleanups.push(() => vi.unstubAllEnvs());
+      const { endpoint, ...location } = await startRaw((raw) => {
+        const secure = new TLSSocket(raw, { isServer: true, maxVersion: version, key, cert });
+        secure.on("error", () => undefined);
+        secure.on("data", (chunk) => {
+          if (chunk.includes("the body")) raw.write("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+        });
+      });
+      const store = await open({ ...location, endpoint: endpoint.replace("http:", "https:") }, SHORT);
+      expect(await failureOf(store.putIfAbsent("key", text("the body")))).toMatchObject({
+        code: "UNREACHABLE",
+        landed: "unknown",
+      });
+    },
+  );
+
+  test("an acknowledgement of what was not sent yet is none", async () => {
+    const location = await startRaw((socket) => {
+      socket.once("data", () => {
+        socket.pause();
+        socket.write('HTTP/1.1 200 OK\r\netag: "0"\r\ncontent-length: 0\r\n\r\n');
+      });
+    });
+    const store = await open(location, SHORT);
+    const error = await failureOf(store.put("key", new Uint8Array(64 * 1024 * 1024)));
+    expect(error).toMatchObject({ code: "UNREACHABLE", landed: "unknown" });
+  });
+
+  test("is not made anew for a store that was closed", async () => {
+    let connections = 0;
+    const location = await startRaw((socket) => {
+      connections++;
+      socket.once("data", () => socket.resetAndDestroy());
+    });
+    const store = await open(location);
+    const failure = failureOf(store.put("key", text("x")));
+    await vi.waitFor(() => expect(connections).toBe(1));
+    await store.close();
+    await failure;
+    expect(connections).toBe(1);
+  });
+});
+
+test("credentials that no request can carry are named, not the network", async () => {
+  const store = await open({ ...locationAt("http://127.0.0.1:9"), accessKeyId: "id\n" });
+  expect(await failureOf(store.get("key"))).toMatchObject({
+    code: "REJECTED",
+    hint: expect.stringContaining("line break"),
   });
 });
 

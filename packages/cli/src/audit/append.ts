@@ -116,8 +116,7 @@ async function append(
   let lastError: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt > 0) await options.pause(FIRST_PAUSE_MS * 2 ** attempt);
-    const { store, readAhead } = remote;
-    const current = await (readAhead ?? store).get(auditKey(remote.prefix), { maxBytes: MAX_AUDIT_BYTES });
+    const current = await readLog(remote);
     if (
       current !== null &&
       (attempt > 0 || options.mayBeThere === true) &&
@@ -133,6 +132,13 @@ async function append(
     }
   }
   throw lastError;
+}
+
+/** What failed while a bundle took all of the line may do so no more. */
+async function readLog({ store, readAhead, prefix }: AuditRemote): Promise<StoredObject | null> {
+  const options = { maxBytes: MAX_AUDIT_BYTES };
+  const read = () => store.get(auditKey(prefix), options);
+  return await (readAhead?.take(auditKey(prefix))?.catch(read) ?? read());
 }
 
 // Somebody else was first, or the answer was lost.

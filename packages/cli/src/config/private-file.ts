@@ -115,7 +115,7 @@ export function removeLeftovers(folder: string, of?: string): void {
   if (!existsSync(folder)) return;
   for (const path of leftovers(folder, of)) {
     // A folder is none of ours, whatever its name.
-    if (!lstatSync(path).isDirectory()) removeIfThere(path);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false) removeIfThere(path);
   }
 }
 

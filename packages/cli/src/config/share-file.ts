@@ -58,10 +58,9 @@ export async function openShareFile<T>(
 
 /** The six words as `share export` made them, from how somebody who heard them may type them; null when it is no other text. */
 function wordsAsMade(typed: string): string | null {
-  if (!/^\s*[a-z]{3,8}(?:[\s-]+[a-z]{3,8}){5}\s*$/i.test(typed)) return null;
-  const made = typed
-    .trim()
-    .toLowerCase()
-    .replace(/[\s-]+/g, "-");
-  return made === typed ? null : made;
+  const words = typed.toLowerCase().match(/[^\s\p{Pd}_,.]+/gu) ?? [];
+  const made = words.join("-");
+  return words.length === 6 && words.every((word) => /^[a-z]{3,8}$/.test(word)) && made !== typed
+    ? made
+    : null;
 }

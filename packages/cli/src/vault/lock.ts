@@ -37,8 +37,6 @@ export function acquireLock(path: string): Lock {
     if (holder === undefined || processState(holder) !== "gone") throw held(path, holder);
     if (move(path, holder, mine)) break;
   }
-  for (const halfMade of leftovers(dirname(path), basename(path)))
-    rmSync(halfMade, { recursive: true, force: true });
   // What was done under the lock is done, whether or not it can be given back.
   const giveBack = (): void => {
     try {
@@ -48,12 +46,23 @@ export function acquireLock(path: string): Lock {
     }
   };
   process.once("exit", giveBack);
+  removeHalfMade(path);
   return {
     release() {
       process.off("exit", giveBack);
       giveBack();
     },
   };
+}
+
+/** Locks of processes that were killed while they made one. */
+function removeHalfMade(path: string): void {
+  try {
+    for (const left of leftovers(dirname(path), basename(path)))
+      rmSync(left, { recursive: true, force: true });
+  } catch {
+    // Somebody else's: it is in nobody's way.
+  }
 }
 
 /** Whether it was this call that renamed the file. */

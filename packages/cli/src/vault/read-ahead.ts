@@ -6,8 +6,8 @@ import type { ObjectStore, ReadOptions, StoredObject } from "@vsync/store";
 export interface ReadAhead {
   /** Asks for the object now. */
   expect(key: string, options: ReadOptions): void;
-  /** What was expected, once; or else what is there now. */
-  get(key: string, options: ReadOptions): Promise<StoredObject | null>;
+  /** The answer that was expected, once; undefined when none was. */
+  take(key: string): Promise<StoredObject | null> | undefined;
   /** Gives up what nobody came for. */
   close(): void;
 }
@@ -21,8 +21,8 @@ export function openReadAhead(store: ObjectStore): ReadAhead {
       answer.catch(() => undefined); // who comes for it is told
       coming.set(key, answer);
     },
-    get(key, options) {
-      const answer = coming.get(key) ?? store.get(key, options);
+    take(key) {
+      const answer = coming.get(key);
       coming.delete(key);
       return answer;
     },

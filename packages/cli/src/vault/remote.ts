@@ -90,8 +90,7 @@ export async function readCurrentVersion(
   trust: Trust,
   nowMs: number,
 ): Promise<CurrentVersion | null> {
-  const { store, readAhead, prefix } = remote;
-  const found = await (readAhead ?? store).get(manifestKey(prefix), MANIFEST_LIMIT);
+  const found = await (remote.readAhead?.take(manifestKey(remote.prefix)) ?? getManifest(remote));
   if (found === null) return null;
   const nowThereMs = Math.max(nowMs, found.date?.getTime() ?? 0);
   const verdict = await judgeManifest(remote.keys, remote.prefix, found, nowThereMs);

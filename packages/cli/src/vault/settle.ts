@@ -33,6 +33,7 @@ export async function swapManifest(remote: Remote, pending: Pending): Promise<Sw
   let sent = 0;
   let lastError: unknown;
   while (sent < SENDINGS) {
+    let isRefused = false;
     try {
       if (remote.singleWriter) {
         const before = await settle(remote, pending);
@@ -42,16 +43,19 @@ export async function swapManifest(remote: Remote, pending: Pending): Promise<Sw
       await sendManifest(remote, pending);
       if (!remote.singleWriter) return { kind: "committed", superseded: false };
     } catch (error) {
+      if (sent === 0) return { kind: "failed", error };
       lastError = error;
       // Only a first refusal is certain: a later one says nothing about the sendings before it.
-      if (sent === 0 || (sent === 1 && isCertainFailure(error))) return { kind: "failed", error };
+      isRefused = sent === 1 && isCertainFailure(error);
     }
     try {
+      // After a refusal too: who answers for a server can be wrong, and a rotation would forget its new passphrase.
       const now = await settle(remote, pending);
       if (now.kind !== "unchanged") return toOutcome(now, lastError);
     } catch {
-      return { kind: "unknown", cause: lastError };
+      return isRefused ? { kind: "failed", error: lastError } : { kind: "unknown", cause: lastError };
     }
+    if (isRefused) return { kind: "failed", error: lastError };
   }
   return { kind: "unknown", cause: lastError };
 }

@@ -135,6 +135,20 @@ describe("a push through a connection that fails", () => {
     ]);
   });
 
+  it("writes the audit row though the reading of the log beside the bundle failed", async () => {
+    const world = await makeWorld();
+    const before = (await readAudit(world.store)).length;
+    let isFirst = true;
+    const { answer } = await check(world, ({ operation, key }) => {
+      if (operation !== "get" || !key.endsWith("audit.csv") || !isFirst) return null;
+      isFirst = false;
+      return "unavailable";
+    });
+    expect([answer, isFirst]).toEqual(["published", false]);
+    const [row] = (await readAudit(world.store)).slice(before);
+    expect(row).toMatchObject({ action: "push", version_ts: "20260501-120002" });
+  });
+
   it("tells the truth and is settled afterwards, for every fault at every request", () =>
     eachRequest({}, "alone"));
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -124,6 +124,25 @@ describe("the lock of an environment", () => {
     acquireLock(path).release();
     expect(readdirSync(dirname(path))).toEqual(["lock"]);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "is taken and given back though somebody else's half-made one lies there",
+    async () => {
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o777);
+      const halfMade = nameTemporary(join(folder, "lock"));
+      mkdirSync(halfMade, { mode: 0o700 });
+      writeFileSync(join(halfMade, "free"), "");
+      process.seteuid?.(65534);
+      try {
+        acquireLock(join(folder, "lock")).release();
+        acquireLock(join(folder, "lock")).release();
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(readdirSync(join(folder, "lock"))).toEqual(["free"]);
+    },
+  );
 
   it("of another machine or container is left alone: nobody here can tell", () => {
     const path = lockHeldBy(named({ world: "0123456789abcdef" }));

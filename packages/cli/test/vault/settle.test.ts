@@ -166,6 +166,19 @@ describe("the swap of the manifest", () => {
     expect(await ann.restarted(store).push()).toMatchObject({ published: true, generation: 2 });
   });
 
+  it("(d) is committed all the same when it is there: somebody answered for the server, and wrongly", async () => {
+    const { store, ann } = await makeWorld();
+    const wrong = {
+      ...store,
+      putIfMatch: async (...args: Parameters<MemoryStore["putIfMatch"]>) => {
+        const written = await store.putIfMatch(...args);
+        if (args[0] !== MANIFEST) return written;
+        throw new StoreError("ACCESS_DENIED", "403", { hint: "", status: 403 });
+      },
+    };
+    expect(await ann.restarted(wrong).push()).toMatchObject({ published: true, generation: 2 });
+  });
+
   it("(d) is unknown when it is refused only the second time: the first may still arrive", async () => {
     const { store, ann } = await makeWorld();
     let arrive: () => Promise<unknown> = async () => undefined;
