@@ -239,6 +239,22 @@ test("the oldest of ten backups survives being restored when the swap of the fol
   expect(await list()).toHaveLength(10);
 });
 
+test("where the current bundle is lost, the folder that is in step brings it back, and nothing says otherwise", async () => {
+  const place = await publishValues("one", "two");
+  const { versions: before } = await versions(place.context(), { env });
+  rmSync(join(place.stored, encodeURIComponent(`v=${before[0]!.timestamp}`)));
+  await expect(restore(place.context(), { env, version: "previous" })).rejects.toMatchObject({
+    message: `there is no version before the current one of demo: version ${before[0]!.timestamp} is not in the bucket any more`,
+  });
+  await expect(diff(place.context(), { env, remote: true })).rejects.toMatchObject({
+    code: "CORRUPT",
+    hint: expect.stringContaining("vsync push demo --force"),
+  });
+  expect(await push(place.context(), { env })).toMatchObject({ published: false });
+  expect(await push(place.context(), { env, force: true })).toMatchObject({ published: true, generation: 3 });
+  expect((await diff(place.context(), { env, remote: true })).files.changed).toEqual([]);
+});
+
 test("who looks for backups after a pull that was cut short has the vault folder back", async () => {
   const place = await publishValues("one");
   const folder = join(place.root, "infra/vault/demo");

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
 import { describe, expect, test } from "vitest";
@@ -187,6 +187,29 @@ test("a bucket that does not answer keeps nobody from importing", async () => {
   const context = bob.context({ env: { VSYNC_SHARE_PASSPHRASE: share.passphrase } });
   expect(await shareImport(context, { file: share.file })).toMatchObject({ did: "import" });
   expect(context.said().err).toContain("could not be seen");
+});
+
+test("a share replaces neither a newer passphrase nor a working key for the bucket while the bucket does not answer", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const old = await exportFrom(alice);
+  await rotatePassphrase(alice.context(), { env });
+  await importTo(bob, await exportFrom(alice));
+  const secretKeyFile = join(alice.folder, "other-key");
+  writeFileSync(secretKeyFile, "another", { mode: 0o600 });
+  const otherAccess = await exportFrom(alice, { accessKey: "OTHER", secretKeyFile });
+  const bucket = join(alice.folder, "bucket");
+  renameSync(bucket, `${bucket}-away`);
+  const before = [await stored(bob), loadEnvConfig(bob.context().host, "acme_shop", env)];
+  for (const share of [old, otherAccess]) {
+    await expect(importTo(bob, share)).rejects.toMatchObject({
+      message: expect.stringMatching(/could not be seen: .*; what this machine has of demo stays as it is$/),
+      hint: expect.stringContaining("run the same command again"),
+    });
+  }
+  expect([await stored(bob), loadEnvConfig(bob.context().host, "acme_shop", env)]).toEqual(before);
+  renameSync(`${bucket}-away`, bucket);
+  await expect(importTo(bob, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+  expect(await importTo(bob, otherAccess)).toMatchObject({ did: "same" });
 });
 
 test("nothing of a share is believed unchecked", async () => {

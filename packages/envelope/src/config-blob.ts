@@ -60,6 +60,11 @@ export async function decodeConfigBlob(
     );
   }
   const gzipped = fromBase64url(encoded);
+  if (gzipped === null && /\s$/.test(encoded)) {
+    throw new BundleCorruptError(
+      "VSYNC_CONFIG ends in white space, a line break perhaps, which is no part of it: take it off (`printf %s`), or use VSYNC_CONFIG_FILE, which does",
+    );
+  }
   if (gzipped === null) throw damaged("is not base64url");
   const json = await gunzip(gzipped, limits.maxJsonBytes);
   if (json === null) throw damaged(`is not one gzip member of at most ${limits.maxJsonBytes} bytes`);

@@ -66,11 +66,18 @@ test("standard base64 and later versions are unsupported", async () => {
   }
 });
 
+test("white space at the end is named: minting again would not take it off", async () => {
+  for (const space of [" ", "\n", "\r\n"]) {
+    const decoding = decodeConfigBlob(`${blobWith({})}${space}`);
+    await expect(decoding).rejects.toThrow(BundleCorruptError);
+    await expect(decoding).rejects.toThrow(/take it off .* VSYNC_CONFIG_FILE/);
+  }
+});
+
 describe("a damaged blob is corrupt", () => {
   const gzipped = gzipSync(JSON.stringify({ v: 1, ...config }));
   const cases: Record<string, string> = {
     "a character that Node skips": "vsync-cfg-v1:ab\ncd",
-    "white space at the end": `${blobWith({})} `,
     "no bytes": "vsync-cfg-v1:",
     "no gzip": "vsync-cfg-v1:aGVsbG8",
     "two members": `vsync-cfg-v1:${Buffer.concat([gzipped, gzipped]).toString("base64url")}`,

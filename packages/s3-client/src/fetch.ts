@@ -57,7 +57,7 @@ export async function fetchVault(
     const object = await coming?.object;
     if (object == null) {
       throw new BundleCorruptError(
-        `the manifest names bundle ${expected.timestamp}, which is not in the bucket; put it back, or push again with \`vsync push\``,
+        `the manifest names bundle ${expected.timestamp}, which is not in the bucket; put it back, or push again with \`vsync push --force\``,
       );
     }
     deadline.stage = "decrypting the bundle";

@@ -116,7 +116,7 @@ function judgeFailure(failure: unknown, signal: AbortSignal | undefined, sent: b
   if (errno === "ERR_INVALID_CHAR")
     return {
       code: "REJECTED",
-      why: "the credentials hold a character that no request can carry",
+      why: "the credentials or the region hold a character that no request can carry",
       hint: "enter them again: a line break may have come along",
     };
   if (errno.startsWith("HPE_"))

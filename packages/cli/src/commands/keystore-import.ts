@@ -113,8 +113,8 @@ async function plan(
       "if the key file is to replace it: vsync keystore import <file> --overwrite",
     );
   }
-  await requireInForce(context, env, theirs, key, SENDER);
   const stored = await keystore.get(keyAccount(repo, env));
+  await requireInForce(context, env, theirs, key, SENDER, isSame ? { config: before, key: stored } : null);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   return { received, did, before, config: isSame ? newerOf(before, theirs) : theirs, stored };
 }

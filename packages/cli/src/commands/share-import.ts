@@ -66,11 +66,12 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const isSameVault = before !== null && sameVault(before, config);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
 
-  await requireInForce(context, env, config, key, SHARE);
   const keystore = await openKeystore(host);
   const account = keyAccount(name, env);
   const fromVariables = await passphraseFromVariables(context);
   const stored = fromVariables === null ? await keystore.get(account) : null;
+  const known = isSameVault ? { config: before, key: stored } : null;
+  await requireInForce(context, env, config, key, SHARE, known);
   const did = !isSameVault ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   const result = {
     repo: name,

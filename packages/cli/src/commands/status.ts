@@ -167,7 +167,13 @@ function verdict({ environments, findings, inStep }: StatusResult): string {
     broken === 0 ? "nothing is broken" : `${broken} thing${broken === 1 ? " needs" : "s need"} mending (!)`;
   if (environments.length === 0) return first;
   if (inStep === null) return `${first}; whether the team is ahead, the bucket tells: vsync status --remote`;
-  return `${inStep ? "in step with the team" : "not in step with the team"}; ${first}`;
+  const isUnknown = environments.some(({ bucket }) => bucket?.state === "problem");
+  const team = inStep
+    ? "in step with the team"
+    : isUnknown
+      ? "in step with the team or not, no bucket has told of all"
+      : "not in step with the team";
+  return `${team}; ${first}`;
 }
 
 function findHere(

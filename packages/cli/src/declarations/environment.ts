@@ -46,7 +46,10 @@ export function declareInit(program: Command, execute: Execute): void {
 
 export function declarePush(program: Command, execute: Execute): void {
   audited(program.command("push <env>").description("publish the vault folder to the bucket"))
-    .option("--force", "publish over what somebody else published since; history keeps both")
+    .option(
+      "--force",
+      "publish over what somebody else published since (history keeps both), or although nothing changed",
+    )
     .option(
       "--recreate",
       "publish although the manifest was deleted from the bucket (a folder that is behind: with --force)",

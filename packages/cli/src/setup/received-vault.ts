@@ -1,7 +1,7 @@
 // An environment that comes from another machine, in a share or a key file: what is checked before it is taken over.
 
 import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import { ensurePrivateDir } from "../config/private-file.ts";
@@ -74,27 +74,56 @@ export function newerOf(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
   return known.length === 0 ? kept : { ...kept, minGen: Math.max(...known) };
 }
 
-/** An old share must not replace a newer key; a bucket that cannot be asked is no reason not to import. */
+/** What this machine has of the same vault. */
+export interface Known {
+  readonly config: EnvConfig;
+  readonly key: string | null;
+}
+
+/**
+ * An old share must not replace a newer key, nor one with a wrong key for the bucket a right one: where it would replace
+ * either, the bucket has to say that it is good. Otherwise a bucket that cannot be asked is no reason not to import.
+ */
 export async function requireInForce(
   { host, terminal }: Context,
   env: string,
   config: EnvConfig,
   key: string,
   { name, anew }: Sender,
+  known: Known | null,
 ): Promise<void> {
+  const replaces =
+    known !== null && ((known.key !== null && known.key !== key) || !sameAccess(known.config, config));
+  const unseen = (error: CliError): void => {
+    const message = `whether the ${name} is the latest of ${env} could not be seen: ${error.message}`;
+    if (!replaces) {
+      terminal.warn(message);
+      return;
+    }
+    throw new CliError(
+      error.code,
+      `${message}; what this machine has of ${env} stays as it is`,
+      `put that right, then run the same command again; or ask for a new one: ${anew(env)}`,
+      { cause: error },
+    );
+  };
   const [keys, store] = await Promise.all([keysOf(config, key), openBucket(host, env, config.s3)]);
   try {
     const manifest = await store
       .get(`${config.prefix}manifest`, { maxBytes: MAX_MANIFEST_BYTES })
-      .catch((error: Error) => {
-        terminal.warn(`whether the ${name} is the latest of ${env} could not be seen: ${error.message}`);
-        return null;
-      });
-    if (manifest === null) return;
+      .catch((error: unknown) => toCliError(error));
+    if (manifest instanceof CliError) return unseen(manifest);
+    if (manifest === null) {
+      if (replaces) unseen(new CliError("NOT_CONFIGURED", "nothing is published there", ""));
+      return;
+    }
     const verdict = await judgeManifest(keys, config.prefix, manifest, host.now());
     if (verdict.kind === "verified")
       return refuseOlder(env, config, verdict.manifest.generation, { name, anew });
-    if (verdict.kind === "unsealed") return;
+    if (verdict.kind === "unsealed") {
+      if (replaces) unseen(new CliError("CORRUPT", "its manifest has no seal", ""));
+      return;
+    }
     throw new CliError(
       "WRONG_PASSPHRASE",
       `the ${name} is from before the last rotation of ${env}'s passphrase, or not of this vault`,
@@ -104,6 +133,15 @@ export async function requireInForce(
     wipe(keys.master, keys.sealKey, keys.chainKey);
     await store.close();
   }
+}
+
+function sameAccess({ s3: a }: EnvConfig, { s3: b }: EnvConfig): boolean {
+  return (
+    a.accessKeyId === b.accessKeyId &&
+    a.secretAccessKey === b.secretAccessKey &&
+    a.awsProfile === b.awsProfile &&
+    a.region === b.region
+  );
 }
 
 // Whoever made it had seen that generation: then the bucket was rolled back since, or it is made up and would lock us out.

@@ -21,8 +21,8 @@ export const PREVIOUS = "previous";
 export async function findVersion(remote: Remote, current: CurrentVersion, named: string): Promise<string> {
   if (named !== PREVIOUS) return named;
   const history = walkHistory(remote, current);
-  await history.next();
-  const { value, done } = await history.next();
+  const first = await history.next();
+  const { value, done } = first.done ? first : await history.next();
   if (!done) return value.timestamp;
   const why = value === null ? "it is the first one" : value;
   throw new CliError(

@@ -64,7 +64,8 @@ export async function pushVault(
     timestamp: replaces.timestamp,
     superseded: false,
   };
-  if (inStep && isProvenUnchanged(listing, synced)) {
+  // --force publishes what the bucket may have lost.
+  if (inStep && !force && isProvenUnchanged(listing, synced)) {
     return { ...unpublished, ...NO_CHANGES, ...sizeOf(listing) };
   }
 
@@ -74,7 +75,7 @@ export async function pushVault(
   const before = await lastPublished(environment, current, inStep);
   const packed = withModes(local.platform, vault.files, before);
   const changes = compareVaults(before ?? new Map(), packed);
-  if (current !== null && before !== null && countChanges(changes) === 0) {
+  if (current !== null && before !== null && !force && countChanges(changes) === 0) {
     if (!dryRun) noteTouched(environment, ledger, current, recorded);
     return { ...unpublished, ...changes, files, bytes };
   }

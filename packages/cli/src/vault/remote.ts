@@ -111,7 +111,7 @@ export async function fetchVersion(
     throw new CliError(
       "CORRUPT",
       message,
-      `vsync restore ${remote.env} <version>   (vsync versions ${remote.env} lists them)`,
+      `where the vault folder is in step: vsync push ${remote.env} --force   or, for an older one: vsync restore ${remote.env} <version>   (vsync audit ${remote.env} names them)`,
     );
   }
   const expected =
