@@ -4,7 +4,6 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { installPackedReader } from "../scripts/packed.ts";
-import type { chromium as Chromium } from "../test/runtimes/node_modules/playwright-core/index.js";
 import { median } from "./harness.ts";
 import { fillWithNoise, fillWithText } from "./large-files.ts";
 import { type ServedVault, serveVault } from "./served-vault.ts";
@@ -13,6 +12,7 @@ const ROUNDS = 7;
 const MEGABYTE = 1_000_000;
 const GOAL = 400;
 const VAULTS = { "100 MB that does not shrink": fillWithNoise, "100 MB of text": fillWithText };
+const DRIVER: string = "../test/runtimes/node_modules/playwright-core/index.mjs";
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"];
 
 export async function benchBrowser(folder: string): Promise<void> {
@@ -33,11 +33,27 @@ export async function benchBrowser(folder: string): Promise<void> {
   }
 }
 
+/** What is used of Playwright, which a fresh clone does not have. */
+interface Chromium {
+  launchPersistentContext(
+    profile: string,
+    options: { readonly executablePath: string; readonly args: readonly string[] },
+  ): Promise<{ newPage(): Promise<Page>; close(): Promise<void> }>;
+}
+interface Page {
+  route(
+    url: string,
+    answer: (route: {
+      fulfill(answer: { contentType: string; body: string }): Promise<void>;
+    }) => Promise<void>,
+  ): Promise<void>;
+  goto(url: string): Promise<unknown>;
+  evaluate(script: string): Promise<unknown>;
+}
+
 /** In MB, of a browser of its own. */
 async function peak(profile: string, reader: string, { env, server }: ServedVault): Promise<number> {
-  const { chromium } = (await import(
-    "../test/runtimes/node_modules/playwright-core/index.mjs" as string
-  )) as { chromium: typeof Chromium };
+  const { chromium } = (await import(DRIVER)) as { chromium: Chromium };
   const executablePath = process.env.VSYNC_TEST_CHROMIUM ?? "/usr/bin/chromium";
   const browser = await chromium.launchPersistentContext(profile, { executablePath, args: ARGS });
   try {
