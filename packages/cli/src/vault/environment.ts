@@ -47,6 +47,7 @@ export interface Expectation {
   readonly readsManifest?: boolean;
   /** An audit row will be written. */
   readonly writesRow?: boolean;
+  /** Begins to load modules. */
   readonly load?: () => Promise<unknown>;
 }
 
