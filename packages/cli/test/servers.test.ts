@@ -7,7 +7,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type FakeS3, type FakeS3Options, startFakeS3 } from "../../store/test/fake-s3.ts";
 import { type InitInput, type InitResult, init } from "../src/commands/init.ts";
 import { push } from "../src/commands/push.ts";
+import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
 import { runtimeToken } from "../src/commands/runtime-token.ts";
+import { versions } from "../src/commands/versions.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 async function start(options: FakeS3Options = {}): Promise<{ server: FakeS3; place: Workplace }> {
@@ -57,6 +59,30 @@ describe.each(["b2", "ignores-conditions"] as const)("%s", (profile) => {
     });
     writeSecret(at.place);
     expect(await push(at.place.context(), { env: "demo" })).toMatchObject({ published: true, generation: 1 });
+  });
+
+  test("finishes a rotation whose manifest got no answer", async () => {
+    const { server, place } = await start({ profile });
+    await setUp({ server, place }, { singleWriter: true });
+    writeSecret(place);
+    await push(place.context(), { env: "demo" });
+    const manifest = "acme_shop/demo/manifest";
+    // The third look is that for what became of the swap.
+    server.inject({ method: "PUT", key: manifest, times: 3, fault: { cut: "before" } });
+    server.inject({ method: "GET", key: manifest, skip: 2, times: 3, fault: { cut: "before" } });
+    await expect(rotatePassphrase(place.context(), { env: "demo" })).rejects.toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+    });
+    const before = server.requests.length;
+    const next = place.context();
+    expect(await versions(next, { env: "demo" })).toMatchObject({
+      versions: [{ generation: 2 }, { generation: 1 }],
+    });
+    expect(next.said().err).toBe("an interrupted rotation of demo's passphrase was finished\n");
+    const swap = server.requests
+      .slice(before)
+      .find(({ method, key }) => method === "PUT" && key === manifest);
+    expect(Object.keys(swap!.headers).filter((name) => name.startsWith("if-"))).toEqual([]);
   });
 });
 
