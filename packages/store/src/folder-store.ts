@@ -1,11 +1,12 @@
 // A bucket in a folder: one file for an object, replaced whole or not at all (docs/formats.md section 10).
 
 import { createHash } from "node:crypto";
-import { lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { mkdirSync, renameSync, unlinkSync } from "node:fs";
+import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { folderError, isErrno } from "./folder-error.ts";
-import { nameForTemporary, stateOfTemporary, withFolderLock } from "./folder-lock.ts";
+import { withFolderLock } from "./folder-lock.ts";
 import { encodeFolderHeader, nameToPart } from "./folder-object.ts";
 import { checkBucket, findPlace, linkInTheWay, type Place } from "./folder-path.ts";
 import { readEtag, readInfo, readListed, readObject, withFile } from "./folder-read.ts";
@@ -19,6 +20,8 @@ import {
   type WrittenObject,
 } from "./object-store.ts";
 import type { StoreOptions } from "./open-store.ts";
+import { nameForTemporary } from "./process-name.ts";
+import { clearAbandoned } from "./rename-lock.ts";
 
 /** The store's own folder in the bucket's: no key has this name, since `@` would have been encoded. */
 const OWN_FOLDER = "@vsync";
@@ -67,7 +70,7 @@ export async function openFolderStore(
           const current = await withFile(place.path, (file) => readEtag(file, signal));
           if (!condition(current)) throw lost(key, current);
           await makeFolders(place.folders);
-          await rename(temporary, place.path);
+          renameSync(temporary, place.path);
           renamed = true;
           await syncFolder(dirname(place.path));
         },
@@ -123,7 +126,7 @@ export async function openFolderStore(
           async () => {
             const place = await findPlace(root, key);
             if (place.found !== "object") return;
-            await unlink(place.path);
+            unlinkSync(place.path);
             unlinked = true;
             await syncFolder(dirname(place.path));
           },
@@ -209,14 +212,13 @@ function lost(key: string, current: string | null): StoreError {
 
 /** Makes the store's own folder, and clears it of what killed processes left. */
 async function prepareOwnFolder(own: string): Promise<void> {
-  await mkdir(own, { mode: 0o700 }).catch((error: unknown) => {
+  try {
+    mkdirSync(own, { mode: 0o700 });
+  } catch (error) {
     if (!isErrno(error, "EEXIST")) throw error;
-  });
-  if (!(await lstat(own)).isDirectory()) throw linkInTheWay(own);
-  for (const name of await readdir(own)) {
-    const maker = name.slice(name.indexOf(".") + 1);
-    if (stateOfTemporary(maker) === "gone") await rm(`${own}/${name}`, { recursive: true, force: true });
   }
+  if (!(await lstat(own)).isDirectory()) throw linkInTheWay(own);
+  clearAbandoned(own);
 }
 
 async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
@@ -233,7 +235,7 @@ async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise
 async function makeFolders(folders: readonly string[]): Promise<void> {
   for (const folder of folders.slice(1)) {
     try {
-      await mkdir(folder, { mode: 0o700 });
+      mkdirSync(folder, { mode: 0o700 });
       await syncFolder(dirname(folder));
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;

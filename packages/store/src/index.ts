@@ -23,4 +23,11 @@ export {
   type WrittenObject,
 } from "./object-store.ts";
 export { openStore, type StoreLocation, type StoreOptions } from "./open-store.ts";
-export { nameOwnProcess, type ProcessState, stateOfProcess } from "./process-name.ts";
+export {
+  clearAbandoned,
+  type LockHolder,
+  nameHolder,
+  pidOfHolder,
+  tryLock,
+  unlock,
+} from "./rename-lock.ts";

@@ -1,6 +1,6 @@
 // Names a process so that another one on the same machine can tell, later, whether it is still there.
 
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
@@ -13,6 +13,16 @@ export type ProcessState = "alive" | "gone" | "elsewhere";
 /** `<pid>.<start>.<world>`: letters, digits and dots. */
 export function nameOwnProcess(): string {
   return `${process.pid}.${readStat("self")?.start ?? "0"}.${nameWorld()}`;
+}
+
+/** A name for what only this process writes, and what others may delete when this process is gone. */
+export function nameForTemporary(): string {
+  return `${nameOwnProcess()}.${randomBytes(8).toString("hex")}`;
+}
+
+/** The state of the process that made `nameForTemporary()`; null when it is no such name. */
+export function stateOfTemporary(name: string): ProcessState | null {
+  return stateOfProcess(name.slice(0, name.lastIndexOf(".")));
 }
 
 /** What became of the process that `name` names; null when it names none. */

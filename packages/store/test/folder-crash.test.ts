@@ -36,7 +36,7 @@ function put(value: string, injection: string): { said: string; calls: string } 
   const { stdout } = spawnSync(
     "strace",
     [...strace, process.execPath, "--import", "tsx", PROGRAM, "put", pathToFileURL(scratch).href, value],
-    // One thread does all of the file calls: strace counts each call of each thread by itself. tsx writes no cache of its own.
+    // strace counts each call of each thread by itself: the main one changes names, one other syncs. tsx writes no cache.
     { encoding: "utf8", env: { ...process.env, UV_THREADPOOL_SIZE: "1", TSX_DISABLE_CACHE: "1" } },
   );
   return { said: stdout.trim(), calls: execFileSync("cat", [trace], { encoding: "utf8" }) };

@@ -113,18 +113,13 @@ export function nameTemporary(path: string): string {
 /** Removes what a killed process left of writing files of this name, or any. Nobody else may be writing them. */
 export function removeLeftovers(folder: string, of?: string): void {
   if (!existsSync(folder)) return;
-  for (const path of leftovers(folder, of)) {
+  for (const name of readdirSync(folder)) {
+    const target = TEMPORARY_NAME.exec(name)?.[1];
+    if (target === undefined || (of !== undefined && of !== target)) continue;
+    const path = join(folder, name);
     // A folder is none of ours, whatever its name.
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false) removeIfThere(path);
   }
-}
-
-/** What has a name of {@link nameTemporary} in this folder. */
-export function leftovers(folder: string, of?: string): string[] {
-  const target = (name: string): string | undefined => TEMPORARY_NAME.exec(name)?.[1];
-  return readdirSync(folder)
-    .filter((name) => target(name) !== undefined && (of === undefined || of === target(name)))
-    .map((name) => join(folder, name));
 }
 
 /** Makes renames and new names in a folder durable. Windows cannot open folders and does not need it. */

@@ -6,9 +6,8 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { nameOwnProcess } from "@vsync/store";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { nameTemporary } from "../../src/config/private-file.ts";
+import { nameOwnProcess } from "../../../store/src/process-name.ts";
 import { acquireLock } from "../../src/vault/lock.ts";
 import { temporaryFolder } from "./writer.ts";
 
@@ -118,11 +117,16 @@ describe("the lock of an environment", () => {
 
   it("leaves nothing lying about of a process that was killed while it made the first one", () => {
     const path = join(temporaryFolder(), "lock");
-    const halfMade = nameTemporary(path);
-    mkdirSync(halfMade);
-    writeFileSync(join(halfMade, "free"), "");
+    const [ours, killed] = [{}, { start: "1" }].map((fields) => `lock.${named(fields)}.00`) as [
+      string,
+      string,
+    ];
+    for (const halfMade of [ours, killed]) {
+      mkdirSync(join(dirname(path), halfMade));
+      writeFileSync(join(dirname(path), halfMade, "free"), "");
+    }
     acquireLock(path).release();
-    expect(readdirSync(dirname(path))).toEqual(["lock"]);
+    expect(readdirSync(dirname(path)).sort()).toEqual(["lock", ours]);
   });
 
   it.runIf(process.getuid?.() === 0)(
@@ -130,7 +134,7 @@ describe("the lock of an environment", () => {
     async () => {
       const folder = temporaryFolder();
       chmodSync(folder, 0o777);
-      const halfMade = nameTemporary(join(folder, "lock"));
+      const halfMade = join(folder, `lock.${named({ start: "1" })}.00`);
       mkdirSync(halfMade, { mode: 0o700 });
       writeFileSync(join(halfMade, "free"), "");
       process.seteuid?.(65534);
