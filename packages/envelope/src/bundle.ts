@@ -80,15 +80,18 @@ export async function openBundle(
 
 /** Overwrites the decrypted archive but for the stored entries, which are handed on as views of it. */
 function wipeAllBut(plaintext: Uint8Array, files: VaultFiles): void {
+  const { buffer, byteOffset: start } = plaintext;
+  const end = start + plaintext.length;
+  // Beside it in one buffer may lie what is not of it: Node keeps small Buffers in a pool.
   const views = [...files.values()]
     .map((file) => file.bytes)
-    .filter((bytes) => bytes.buffer === plaintext.buffer);
-  let end = plaintext.byteOffset;
+    .filter((bytes) => bytes.buffer === buffer && bytes.byteOffset >= start && bytes.byteOffset < end);
+  let at = start;
   for (const view of views.sort((a, b) => a.byteOffset - b.byteOffset)) {
-    new Uint8Array(plaintext.buffer, end, view.byteOffset - end).fill(0);
-    end = view.byteOffset + view.length;
+    new Uint8Array(buffer, at, view.byteOffset - at).fill(0);
+    at = view.byteOffset + view.length;
   }
-  new Uint8Array(plaintext.buffer, end, plaintext.byteOffset + plaintext.length - end).fill(0);
+  new Uint8Array(buffer, at, end - at).fill(0);
 }
 
 async function decrypt(

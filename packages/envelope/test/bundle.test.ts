@@ -57,6 +57,19 @@ test("of the decrypted archive nothing but the files is left in memory", async (
     expect(memory.includes(Buffer.from(trace))).toBe(false);
 });
 
+test("memory that it shares with others, as small Buffers do, is wiped no further than it goes", async () => {
+  const small = new Map([[".env", { bytes: utf8("A=1\n".repeat(100)), executable: false }]]);
+  const { bytes } = await sealBundle(keys, VERSION, small);
+  // What is inflated comes from the same pool, behind the two.
+  const received = Buffer.from(bytes);
+  const neighbour = Buffer.from("somebody else's");
+  expect(neighbour.buffer).toBe(received.buffer);
+  const opened = await openBundle(keys, received, { timestamp: VERSION, sealed: true }, { overwrite: true });
+  expect(opened).toEqual(small);
+  expect(neighbour.toString()).toBe("somebody else's");
+  expect(received.subarray(16, -16).some((byte) => byte !== 0)).toBe(false);
+});
+
 test("another digest, timestamp or size is corrupt and says which", async () => {
   expect(await refusal(bytes, BundleCorruptError, { sha256: "0".repeat(64) })).toContain("digest differs");
   const moved = await refusal(bytes, BundleCorruptError, { timestamp: "20260102-030406" });
