@@ -247,7 +247,7 @@ test("a mistyped environment is answered with the nearest, and with all there ar
   const place = makeWorkplace();
   await vsync(["init", "demo", ...initFlags(place)], {}, place);
   const { stderr } = await vsync(["push", "dmeo"], { status: EXIT_CODES.NOT_CONFIGURED.status }, place);
-  expect(stderr).toContain("(did you mean demo?)");
+  expect(stderr).toContain("did you mean demo? If not: vsync init dmeo");
   expect(stderr).toContain("there are: demo");
 });
 

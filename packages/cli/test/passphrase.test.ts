@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { init } from "../src/commands/init.ts";
 import { passphraseShow } from "../src/commands/passphrase-show.ts";
-import { readSecretInput } from "../src/config/secret-input.ts";
+import { readSecretInput, readSecretKey } from "../src/config/secret-input.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { requirePassphrase } from "../src/keys/passphrase.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
@@ -123,6 +123,15 @@ describe("a secret on standard input", () => {
     await expect(
       readSecretInput(makeWorkplace().context({ stdin }), "-", "--secret-key-file"),
     ).rejects.toMatchObject({ code: "INPUT" });
+  });
+});
+
+test("the file of a secret key holds one line: the key's id beside it would make every signature wrong", async () => {
+  const read = (stdin: string) => readSecretKey(makeWorkplace().context({ stdin }), "-");
+  expect(await read("a secret key\n")).toBe("a secret key");
+  await expect(read("AKIAEXAMPLE\na secret key\n")).rejects.toMatchObject({
+    code: "INPUT",
+    message: "standard input holds more than a line (--secret-key-file)",
   });
 });
 

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
-import { didYouMean } from "../nearest.ts";
+import { nearest } from "../nearest.ts";
 import { envConfigPath, repositoryConfigFolder } from "./paths.ts";
 import { ensurePrivateDir, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -54,11 +54,13 @@ export function requireEnvConfig(host: Host, repo: string, env: string): EnvConf
   const config = loadEnvConfig(host, repo, env);
   if (config !== null) return config;
   const known = configuredEnvs(host, repo);
+  const meant = nearest(env, known);
   const there = known.length === 0 ? "" : `; there are: ${known.join(", ")}`;
+  const setUp = `vsync init ${env}   (or, with a teammate's share: vsync share import <file>${there})`;
   throw new CliError(
     "NOT_CONFIGURED",
-    `${repo} has no environment "${env}" on this machine${didYouMean(env, known)}`,
-    `vsync init ${env}   (or, with a teammate's share: vsync share import <file>${there})`,
+    `${repo} has no environment "${env}" on this machine`,
+    meant === null ? setUp : `did you mean ${meant}? If not: ${setUp}`,
   );
 }
 

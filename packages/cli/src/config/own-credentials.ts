@@ -2,7 +2,7 @@
 
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../context.ts";
-import { readSecretInput } from "./secret-input.ts";
+import { readSecretKey } from "./secret-input.ts";
 
 export interface OwnCredentialsFlags {
   readonly accessKey?: string;
@@ -32,7 +32,7 @@ export async function readOwnCredentials(
     throw new CliError("USAGE", "--secret-key-file needs the key's id", "add --access-key <id>");
   }
   if (secretKeyFile !== undefined) {
-    const secretAccessKey = await readSecretInput(context, secretKeyFile, "--secret-key-file");
+    const secretAccessKey = await readSecretKey(context, secretKeyFile);
     return { accessKeyId: accessKey, secretAccessKey };
   }
   if (context.terminal.interactive) {

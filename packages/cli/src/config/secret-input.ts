@@ -24,6 +24,17 @@ export async function readSecretInput(context: Context, path: string, source: st
   );
 }
 
+/** A store's secret key from the file (from standard input for `-`). */
+export async function readSecretKey(context: Context, path: string): Promise<string> {
+  const key = await readSecretInput(context, path, "--secret-key-file");
+  if (!/\p{Cc}/u.test(key)) return key;
+  throw new CliError(
+    "INPUT",
+    `${describe(path)} holds more than a line (--secret-key-file)`,
+    "leave the secret key alone in it, without its id",
+  );
+}
+
 /** The bytes of the file (of standard input for `-`): INPUT when it cannot be read or holds more than `maxBytes`. */
 export async function readInput(
   context: Context,

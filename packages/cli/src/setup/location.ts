@@ -4,7 +4,7 @@ import { locationProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, isAwsProfile } from "../config/env-config.ts";
 import { requireProfile } from "../config/profiles.ts";
-import { readSecretInput } from "../config/secret-input.ts";
+import { readSecretKey } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
 import { visible } from "../terminal.ts";
 
@@ -198,7 +198,7 @@ async function chooseSecret(
 ): Promise<string> {
   const { env } = context.host;
   if (flags.secretKeyFile !== undefined) {
-    return await readSecretInput(context, flags.secretKeyFile, "--secret-key-file");
+    return await readSecretKey(context, flags.secretKeyFile);
   }
   // A secret belongs to its access key: neither the stored one nor the variable's is taken for another.
   if (known?.secretAccessKey && known.accessKeyId === accessKeyId) return known.secretAccessKey;

@@ -53,3 +53,9 @@ export function must(holds: boolean, what: string): asserts holds {
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 export const text = (input: Uint8Array): string => Buffer.from(input).toString();
 export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+/** What JSON is made of, and what breaks its readers. */
+export const JSON_SYNTAX: readonly string[] = [
+  ...['"', ":", ",", "{", "}", "[", "]", "null", "true"],
+  ...['"__proto__":', '"constructor":', '"version":1', "\\ud800", "\ufeff"],
+];
