@@ -154,8 +154,9 @@ function prefixProblem(prefix: string): string | null {
   if (prefix === "") return null;
   if (!prefix.endsWith("/")) return "has a prefix that does not end in a slash";
   if (/\p{Cc}/u.test(prefix)) return "has a control character in its prefix";
-  const parts = prefix.slice(0, -1).split("/");
-  return parts.some((part) => part === "." || part === "..") ? "has a part . or .. in its prefix" : null;
+  return prefix.split("/").some((part) => part === "." || part === "..")
+    ? "has a part . or .. in its prefix"
+    : null;
 }
 
 function notABlob(text: string): string {

@@ -7,6 +7,9 @@ import { type ExpectedBundle, openBundle, sealBundle } from "../src/bundle.ts";
 import { toHex, utf8 } from "../src/encoding.ts";
 import { BundleCorruptError, WrongPassphraseError } from "../src/errors.ts";
 import { expandKeys } from "../src/key.ts";
+import { encryptEnvelope } from "../src/rqe1.ts";
+import { encodePointerSeal } from "../src/rqem0001.ts";
+import { buildZip } from "./zip-builder.ts";
 
 const VERSION = "20260102-030405";
 const keys = await expandKeys(new Uint8Array(32).fill(1));
@@ -55,6 +58,29 @@ test("of the decrypted archive nothing but the files is left in memory", async (
   expect(rest).toContain(toHex((files.get("noise") as { bytes: Uint8Array }).bytes));
   for (const trace of [utf8("RQEM0001"), utf8("noise"), utf8("PK"), utf8(VERSION)])
     expect(memory.includes(Buffer.from(trace))).toBe(false);
+});
+
+test("files that lie in another order than the directory has them are not overwritten with the rest", async () => {
+  const [first, second] = ["a file of another tool's", "and one more"];
+  const zip = buildZip([
+    { name: "b", content: first },
+    { name: "a", content: second },
+  ]);
+  const view = new DataView(zip.buffer);
+  const directory = view.getUint32(zip.length - 6, true);
+  const half = (zip.length - 22 - directory) / 2;
+  const entries = [
+    zip.slice(directory, directory + half),
+    zip.slice(directory + half, zip.length - 22),
+  ] as const;
+  zip.set(entries[1], directory);
+  zip.set(entries[0], directory + half);
+  const bundle = await encryptEnvelope(keys.master, [encodePointerSeal(VERSION), zip]);
+  const opened = await openBundle(keys, bundle, { timestamp: VERSION, sealed: true }, { overwrite: true });
+  expect([...opened].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString()])).toEqual([
+    ["a", second],
+    ["b", first],
+  ]);
 });
 
 test("memory that it shares with others, as small Buffers do, is wiped no further than it goes", async () => {

@@ -77,6 +77,11 @@ test("any sealed field changed, spelt otherwise or taken away fails, and so does
   expect(await judgeManifest(keys, prefix, later, now)).toEqual({ kind: "failed" });
 });
 
+test("a time of rotation that is no date is not sealed", async () => {
+  for (const rotatedAt of ["2026-02-30T00:00:00Z", "2026-05-01", "20260501-000000"])
+    await expect(sealManifest(keys, prefix, { ...fields, rotatedAt }), rotatedAt).rejects.toThrow(RangeError);
+});
+
 test("a seal that no writer makes is malformed, none at all is unsealed", async () => {
   const { body, metadata } = await sealManifest(keys, prefix, fields);
   for (const seal of ["", "short", `${metadata.seal}=`, metadata.seal!.replace(/^./, "+")]) {
