@@ -206,6 +206,36 @@ test("a checkout that was moved to where another one was goes on from its own ve
   expect(await failureOf(push(ours.context(), { env }))).toMatchObject({ code: "CONFLICT" });
 });
 
+test("another folder in a folder's place is not taken for it, though it has the same path", async () => {
+  const { place, ours, other } = await setUp();
+  await pull(other.context(), { env });
+  const [vault, backup] = [join(ours.root, "infra/vault/demo"), join(place.folder, "backup")];
+  cpSync(vault, backup, { recursive: true, preserveTimestamps: true });
+  other.write("theirs.txt", "theirs\n");
+  await push(other.context(), { env });
+  await pull(ours.context(), { env });
+  // Last night's state of the files, beside this morning's memory of them.
+  renameSync(vault, join(place.folder, "away"));
+  renameSync(backup, vault);
+  ours.write(".env.demo", "A=2\n");
+  expect(await look(ours)).toMatchObject({ folder: { state: "never-synced" }, synced: null });
+  expect(await failureOf(push(ours.context(), { env }))).toMatchObject({ code: "CONFLICT" });
+});
+
+test("a folder on a file system that was mounted again is the same, and an emptied one that was made anew", async () => {
+  const { ours, state } = await setUp();
+  const ledger = JSON.parse(readFileSync(join(state, "ledger.json"), "utf8"));
+  const [{ folder }] = ledger.synced;
+  folder.inode = folder.inode.replace(/^\d+/, "4711");
+  writeFileSync(join(state, "ledger.json"), JSON.stringify(ledger), { mode: 0o600 });
+  ours.write(".env.demo", "A=2\n");
+  ours.write("notes.txt", "two\n");
+  expect(await look(ours)).toMatchObject({ folder: { state: "changed" }, synced: { generation: 1 } });
+  rmSync(folder.path, { recursive: true });
+  mkdirSync(folder.path);
+  expect(await look(ours)).toMatchObject({ folder: { state: "changed" }, synced: { generation: 1 } });
+});
+
 test("a new folder that got a deleted one's inode is not taken for it", async () => {
   const { ours, other, state } = await setUp();
   other.write(".env.demo", "A=other\n");

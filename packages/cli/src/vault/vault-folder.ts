@@ -110,8 +110,17 @@ export function recordListing(
 export function syncedHere({ synced }: Ledger, listing: Listing | null, path: string): Synced | null {
   const here = synced.find(({ folder }) => folder.path === path) ?? null;
   if (listing === null || here?.folder.inode === listing.folder.inode) return here;
-  // Moved here, where another one may have been; else made anew, as from a copy of the disk.
-  return synced.find((record) => hasMoved(record, listing)) ?? here;
+  const moved = synced.find((record) => hasMoved(record, listing));
+  if (moved !== undefined) return moved;
+  // Another folder, as from a backup, may be of another version: its edits would be taken for edits of this one.
+  return here !== null && (listing.files.size === 0 || isSameNumber(here.folder, listing.folder))
+    ? here
+    : null;
+}
+
+// A file system that is mounted again may be another device.
+function isSameNumber(a: FolderIdentity, b: FolderIdentity): boolean {
+  return a.inode.split(":").at(-1) === b.inode.split(":").at(-1);
 }
 
 export function sizeOf({ files }: Listing): { files: number; bytes: number } {
