@@ -19,7 +19,7 @@ import { findVersion } from "./history.ts";
 import { keepBase, loadBase, pruneBackups, pruneBases, saveBackup } from "./kept-bundles.ts";
 import { type Ledger, loadLedger, type Synced, saveLedger, withSynced } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
-import { type CurrentVersion, fetchVersion } from "./remote.ts";
+import { bundleKey, type CurrentVersion, fetchVersion, type Remote } from "./remote.ts";
 import { readStanding } from "./standing.ts";
 import { type Listing, listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
 
@@ -73,7 +73,10 @@ export async function pullVault(
   }
 
   terminal.step(3, STEPS, `fetching and decrypting version ${wanted}`);
-  const version = await fetchWanted(environment, current, wanted, input.oldPassphrase ?? null);
+  const [version, isLost] = await Promise.all([
+    fetchWanted(environment, current, wanted, input.oldPassphrase ?? null),
+    synced !== null && synced.timestamp !== wanted && isGone(remote, synced.timestamp),
+  ]);
   const vault = listing === null ? null : readVault(listing);
   const { platform } = local;
   const changes = compareVaults(withModes(platform, vault?.files ?? NO_FILES, version.files), version.files);
@@ -83,7 +86,9 @@ export async function pullVault(
     return { ...result, updated: false };
   }
   const base =
-    vault === null || synced === null ? null : await loadBase(local.paths, remote, synced.timestamp);
+    synced === null || (vault === null && !isLost)
+      ? null
+      : await loadBase(local.paths, remote, synced.timestamp);
   const mine = withModes(platform, vault?.files ?? NO_FILES, base ?? version.files);
   // What somebody did to the folder since it was synced and the pull would undo.
   const edits = vault === null ? NO_CHANGES : editsLost(base ?? NO_FILES, mine, version.files);
@@ -91,8 +96,13 @@ export async function pullVault(
   if (isEdited && !input.backup && !input.force)
     throw localChanges(env, edits, synced?.timestamp === current.timestamp);
   if (dryRun) return { ...result, updated: false };
-  const keep = isEdited && input.backup === true;
-  const backup = keep ? await saveBackup(local.paths, remote.keys, mine, local.now()) : null;
+  const lost = isLost ? (vault === null ? base : mine) : null;
+  if (lost !== null)
+    terminal.warn(
+      `version ${synced?.timestamp} is not in the bucket any more: what it was here is kept as a backup`,
+    );
+  const kept = lost ?? (isEdited && input.backup ? mine : null);
+  const backup = kept === null ? null : await saveBackup(local.paths, remote.keys, kept, local.now());
 
   terminal.step(4, STEPS, `replacing ${vaultFolder}: ${countFiles(version.files.size)}`);
   const { timestamp, generation } = version;
@@ -123,6 +133,14 @@ async function fetchWanted(
     return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase, command);
   }
   return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
+}
+
+// Whether the folder has the only copy of its version: the bucket was put back to before it, or it was deleted there.
+async function isGone({ store, prefix }: Remote, timestamp: string): Promise<boolean> {
+  return await store.head(bundleKey(prefix, timestamp)).then(
+    (found) => found === null,
+    () => true,
+  );
 }
 
 // The folder is equal to the version although the ledger did not know: it was only touched, or the ledger was lost.

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { deriveKeys, openBundle, sealBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
@@ -445,5 +445,44 @@ describe("the base", () => {
     bob.edit({ ".env.demo": "A=2\n" });
     expect(await bob.push()).toMatchObject({ published: true, changed: [".env.demo"], added: [] });
     expect(readdirSync(bases)).toEqual(["20260501-120100.rqe1"]);
+  });
+});
+
+describe("a bucket that was put back to before what this machine published", () => {
+  async function putBack(): Promise<World> {
+    const world = await makeWorld();
+    const before = world.store.copy();
+    await annPublishes(world, { ".env.demo": "A=2\n" });
+    world.store.objects.clear();
+    for (const [key, kept] of before.objects) world.store.objects.set(key, kept);
+    return world;
+  }
+
+  it("does not take the last copy of it with it", async () => {
+    const { ann } = await putBack();
+    const { backup, updated } = await ann.pull({ acceptRollback: true });
+    expect(updated).toBe(true);
+    expect(ann.vault()).toEqual(FIRST);
+    expect(await openBackup(backup!)).toEqual({ ...FIRST, ".env.demo": "A=2\n" });
+  });
+
+  it("nor when somebody has published past it, so that it seems to be in order", async () => {
+    const world = await putBack();
+    const { ann, bob, clock } = world;
+    for (const text of ["B=2\n", "B=3\n"]) {
+      bob.edit({ "bob.txt": text });
+      await bob.push();
+      clock.nowMs += 60_000;
+    }
+    const { backup } = await ann.pull();
+    expect(ann.vault()).toEqual({ ...FIRST, "bob.txt": "B=3\n" });
+    expect(await openBackup(backup!)).toEqual({ ...FIRST, ".env.demo": "A=2\n" });
+  });
+
+  it("nor where the vault folder is gone, and what it was made from is all there is", async () => {
+    const { ann } = await putBack();
+    rmSync(join(ann.folder, "vault"), { recursive: true });
+    const { backup } = await ann.pull({ acceptRollback: true });
+    expect(await openBackup(backup!)).toEqual({ ...FIRST, ".env.demo": "A=2\n" });
   });
 });

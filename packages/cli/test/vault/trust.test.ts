@@ -211,7 +211,7 @@ describe("an older state of the bucket, put back", () => {
     for (const [key, kept] of older.objects) store.objects.set(key, kept);
     ann.edit({ ".env.demo": "A=3\n" });
     expect(await refusalOf(ann, store)).toBe("ROLLBACK");
-    expect((await failureOf(ann.push())).hint).toContain("vsync pull demo --accept-rollback");
+    expect((await failureOf(ann.push())).hint).toContain("vsync push demo --force --accept-rollback");
 
     expect(await ann.push({ force: true, acceptRollback: true })).toMatchObject({ generation: 2 });
     expect((await readHistory(store))[0]?.files).toEqual({ ".env.demo": "A=3\n" });
