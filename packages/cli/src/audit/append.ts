@@ -69,6 +69,8 @@ export interface Appended {
 export const SEGMENT_BYTES: number = 512 * 1024;
 /** What is read at the most; a file that vsync wrote never comes near. */
 export const MAX_AUDIT_BYTES: number = 4 * 1024 * 1024;
+/** What an append still puts aside, so that a file which somebody has filled is not in the way for good. */
+const MAX_SET_ASIDE_BYTES = 64 * 1024 * 1024;
 const TRIES = 8;
 const FIRST_PAUSE_MS = 25;
 
@@ -78,7 +80,7 @@ export function auditKey(prefix: string): string {
 
 /** Begins to read the log, which a row is about to go into. Where no condition protects what comes in between, it does not. */
 export function expectRow({ readAhead, prefix, singleWriter }: Omit<AuditRemote, "keys">): void {
-  if (!singleWriter) readAhead?.expect(auditKey(prefix), { maxBytes: MAX_AUDIT_BYTES });
+  if (!singleWriter) readAhead?.expect(auditKey(prefix), { maxBytes: MAX_SET_ASIDE_BYTES });
 }
 
 export async function appendAudit(
@@ -112,7 +114,7 @@ async function append(
   row: AuditRow,
   id: string,
   options: AppendOptions,
-): Promise<string> {
+): Promise<string | null> {
   let lastError: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt > 0) await options.pause(FIRST_PAUSE_MS * 2 ** attempt);
@@ -122,7 +124,7 @@ async function append(
       (attempt > 0 || options.mayBeThere === true) &&
       (await isThere(remote, current, id))
     ) {
-      return (await readLastChain(remote.keys, current.body)) ?? "";
+      return await readLastChain(remote.keys, current.body);
     }
     try {
       return await appendTo(remote, current, row, options.now());
@@ -136,7 +138,7 @@ async function append(
 
 /** What failed while a bundle took all of the line may do so no more. */
 async function readLog({ store, readAhead, prefix }: AuditRemote): Promise<StoredObject | null> {
-  const options = { maxBytes: MAX_AUDIT_BYTES };
+  const options = { maxBytes: MAX_SET_ASIDE_BYTES };
   const read = () => store.get(auditKey(prefix), options);
   return await (readAhead?.take(auditKey(prefix))?.catch(read) ?? read());
 }
@@ -215,7 +217,7 @@ async function closeSegment(
     if (remote.singleWriter) await remote.store.put(key, current.body);
     else await remote.store.putIfAbsent(key, current.body);
   } catch (error) {
-    const there = await remote.store.get(key, { maxBytes: MAX_AUDIT_BYTES });
+    const there = await remote.store.get(key, { maxBytes: MAX_SET_ASIDE_BYTES });
     if (there === null) throw error;
     if ((await digestOf(there.body)) !== digest) {
       throw new Error(`${key} holds something else than the log that was to be closed`);
@@ -235,7 +237,7 @@ async function isThere(remote: AuditRemote, current: StoredObject, id: string): 
   const first = (await readAuditLog(remote.keys, current.body))?.rows[0];
   const previous = /"prev":"(audit\/[0-9a-f-]+\.csv)"/.exec(first?.meta ?? "")?.[1];
   if (previous === undefined) return false;
-  const closed = await remote.store.get(remote.prefix + previous, { maxBytes: MAX_AUDIT_BYTES });
+  const closed = await remote.store.get(remote.prefix + previous, { maxBytes: MAX_SET_ASIDE_BYTES });
   return closed !== null && includes(closed.body, id);
 }
 

@@ -1,6 +1,7 @@
 // Reading the audit log back through its closed segments. docs/formats.md section 7.
 
 import { type AuditLog, type AuditRow, readAuditLog, sha256, toHex } from "@vsync/envelope";
+import { type StoredObject, StoreError } from "@vsync/store";
 import { type AuditRemote, auditKey, MAX_AUDIT_BYTES } from "./append.ts";
 
 /** One file of the log. */
@@ -20,7 +21,8 @@ export async function* readSegments(remote: AuditRemote): AsyncGenerator<Segment
   let expected: string | null = null;
   const seen = new Set<string>();
   for (;;) {
-    const found = await remote.store.get(remote.prefix + name, { maxBytes: MAX_AUDIT_BYTES });
+    const found = await getSegment(remote, name);
+    if (found === "too-large") return `${name} is larger than any log that vsync writes`;
     if (found === null) return expected === null ? null : `${name} is gone, though a later file continues it`;
     const log = await readAuditLog(remote.keys, found.body);
     if (log === null) return `${name} is no audit log of vsync`;
@@ -32,6 +34,18 @@ export async function* readSegments(remote: AuditRemote): AsyncGenerator<Segment
     seen.add(previous);
     name = previous;
     expected = typeof digest === "string" ? digest : "";
+  }
+}
+
+async function getSegment(
+  { store, prefix }: AuditRemote,
+  name: string,
+): Promise<StoredObject | "too-large" | null> {
+  try {
+    return await store.get(prefix + name, { maxBytes: MAX_AUDIT_BYTES });
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "TOO_LARGE") return "too-large";
+    throw error;
   }
 }
 

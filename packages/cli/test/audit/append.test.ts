@@ -4,6 +4,7 @@ import { AUDIT_COLUMNS, AUDIT_HEADER, encodeAuditRow, readAuditLog, sealManifest
 import { type ObjectStore, StoreError } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { type Actor, type Appended, appendAudit, SEGMENT_BYTES } from "../../src/audit/append.ts";
+import { readSegments } from "../../src/audit/read-log.ts";
 import { type Fault, faultyStore, READ_FAULTS, WRITE_FAULTS } from "../vault/faulty-store.ts";
 import { type MemoryStore, memoryStore } from "../vault/memory-store.ts";
 import { KEYS, OTHER_KEYS } from "../vault/writer.ts";
@@ -174,6 +175,16 @@ describe("appending", () => {
     expect((await readLog(store, OTHER_KEYS)).rows).toHaveLength(1);
   });
 
+  it("remembers no chain where the row is there, but the log's end is another key's", async () => {
+    const store = memoryStore();
+    const id = nextId();
+    await append(store, { id });
+    expect(await append(store, { id, keys: OTHER_KEYS, mayBeThere: true })).toEqual({
+      chain: null,
+      warnings: [],
+    });
+  });
+
   it("uses no conditions where the server has none", async () => {
     const store = memoryStore();
     const refuse = async (): Promise<never> => {
@@ -187,7 +198,7 @@ describe("appending", () => {
 
   it("does not hold a log of a gigabyte in memory", async () => {
     const store = memoryStore();
-    await store.put(LOG, new Uint8Array(5 * 1024 * 1024));
+    await store.put(LOG, new Uint8Array(65 * 1024 * 1024));
     expect((await append(store)).warnings).toEqual([expect.stringContaining("too large")]);
   });
 });
@@ -237,6 +248,7 @@ describe("closing a file", () => {
     ["with a foreign header", (text: string) => text.replace("hostname", "host")],
     ["that is cut", (text: string) => text.slice(0, -10)],
     ["of something else", () => "<html></html>"],
+    ["that somebody has filled", (text: string) => text + "x".repeat(5 * 1024 * 1024)],
     ["from a year of five digits", (text: string) => text.replace(/^2026/m, "+010000")],
     ["from before all time", (text: string) => text.replace(/^2026/m, "-000001")],
   ])("%s starts a new one that says so", async (_, damage) => {
@@ -252,6 +264,10 @@ describe("closing a file", () => {
     expect(Buffer.from((await store.get(closed))!.body).toString()).toBe(before);
     const { rows } = await readLog(store);
     expect(metaOf(rows[0])).toMatchObject({ prev_chain: "unverified", prev: closed.slice(2) });
+    // What cannot be read is told, behind all that can.
+    const segments = readSegments({ store, keys: KEYS, prefix: "p/", singleWriter: false });
+    expect(await segments.next()).toMatchObject({ value: { name: "audit.csv" } });
+    await expect(segments.next()).resolves.toBeDefined();
   });
 
   it.each([
