@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
 import { describe, expect, test } from "vitest";
@@ -90,6 +90,20 @@ test("a share makes a second machine a teammate's, and importing it again change
   expect(await push(bob.context(), { env })).toMatchObject({ generation: 2 });
   const { rows } = await audit(alice.context(), { env });
   expect(rows.map(({ action }) => action)).toEqual(["push", "import", "pull", "import", "export", "push"]);
+});
+
+test("a share of a machine that has accepted an older state asks for no more than that state", async () => {
+  const [alice, bob, eve] = [await setUp(), makeWorkplace(), makeWorkplace()];
+  const bucket = join(alice.folder, alice.bucket.bucket);
+  cpSync(bucket, `${bucket}-then`, { recursive: true });
+  await setValue(alice, "two");
+  await push(alice.context(), { env });
+  await importTo(bob, await exportFrom(alice));
+  rmSync(bucket, { recursive: true });
+  renameSync(`${bucket}-then`, bucket);
+  await pull(bob.context(), { env, acceptRollback: true });
+  expect(await importTo(eve, await exportFrom(bob))).toMatchObject({ did: "import" });
+  expect(loadEnvConfig(eve.context().host, "acme_shop", env)?.minGen).toBe(1);
 });
 
 test.each([

@@ -14,7 +14,7 @@ import { checkEnvName, findRepository, knownOrigins, normaliseName } from "../id
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
-import { loadLedger } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { statePaths } from "../vault/state-paths.ts";
 
 export interface KeystoreExportInput {
@@ -133,7 +133,7 @@ async function collect(
   const key = await keystore.get(keyAccount(repo, env));
   if (key === null) return null;
   const replaced = await keystore.get(replacedAccount(repo, env));
-  const minGen = Math.max(loadLedger(paths).highest?.generation ?? 0, config.minGen ?? 0);
+  const minGen = knownGeneration(config, loadLedger(paths));
   return {
     repo,
     env,

@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Child, startChild } from "../running/child.ts";
 import { currentCredentials } from "../vault/bucket.ts";
-import { loadLedger } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
@@ -107,14 +107,14 @@ async function openRemote(context: Context, located: Located): Promise<Source> {
   const { repository, env, config, paths } = located;
   const { openWith } = await import("@muthuishere/vsync-s3-client");
   const { text: passphrase } = await requirePassphrase(context, repository.name, env);
-  const { highest, sealed } = loadLedger(paths);
-  const minGen = Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+  const ledger = loadLedger(paths);
+  const minGen = knownGeneration(config, ledger);
   const blob = await encodeConfigBlob(
     runtimeConfig(
       env,
       config,
       await currentCredentials(context.host, config.s3),
-      sealed || minGen > 0 ? minGen : null,
+      ledger.sealed || minGen > 0 ? minGen : null,
     ),
   );
   const vault = await openWith({ config: blob, passphrase });

@@ -15,7 +15,7 @@ import { warnIfCommittable } from "../identity/committable.ts";
 import { findRepository } from "../identity/repository.ts";
 import { currentCredentials, openBucket } from "../vault/bucket.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
-import { loadLedger } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
 import { rememberGenuine, trustOf } from "../vault/standing.ts";
@@ -166,18 +166,18 @@ async function currentVersion(
 /** What the token makes the application insist on: nothing older, and a seal. Null only for a vault without one. */
 function lowestGeneration(
   { terminal }: Context,
-  { config, local }: Environment,
+  environment: Environment,
   current: CurrentVersion | null,
 ): number | null {
   if (current?.seal) return current.generation;
-  const { sealed, highest, synced } = loadLedger(local.paths);
-  if (!sealed && (current !== null || synced.length > 0)) {
+  const ledger = loadLedger(environment.local.paths);
+  if (!ledger.sealed && (current !== null || ledger.synced.length > 0)) {
     terminal.warn(
       "this vault has no seal: applications with this token accept older states of it, and unsealed ones",
     );
     return null;
   }
-  return Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+  return knownGeneration(environment.config, ledger);
 }
 
 async function audit(

@@ -10,7 +10,7 @@ import type { Context, Said } from "../context.ts";
 import { warnIfCommittable } from "../identity/committable.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
-import { loadLedger } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
 import { readStanding } from "../vault/standing.ts";
 
@@ -77,9 +77,9 @@ function shareableConfig(
 ): EnvConfig {
   const { initProfile: _mine, ...rest } = config;
   const s3 = own === null ? config.s3 : openedBy(config.s3, own);
-  const { highest, sealed } = loadLedger(local.paths);
+  const ledger = loadLedger(local.paths);
   // It would have the teammate insist on a seal that nobody has made yet.
-  if (current?.seal === null && !sealed) return { ...rest, s3 };
-  const minGen = Math.max(current?.generation ?? 0, highest?.generation ?? 0, config.minGen ?? 0);
+  if (current?.seal === null && !ledger.sealed) return { ...rest, s3 };
+  const minGen = Math.max(current?.generation ?? 0, knownGeneration(config, ledger));
   return { ...rest, s3, minGen };
 }

@@ -83,6 +83,15 @@ export function withGenuine(ledger: Ledger, seen: HighWater): Ledger {
   return { ...ledger, sealed: true, highest: higher ? seen : ledger.highest };
 }
 
+/** How far the bucket had come, by this ledger and the config's `minGen`; 0: nothing is known. */
+export function knownGeneration(
+  { minGen = 0 }: { readonly minGen?: number },
+  { highest, waivedMinGen }: Ledger,
+): number {
+  // A person who accepted an older state has accepted it against the config as it was then, too.
+  return Math.max(highest?.generation ?? 0, minGen > waivedMinGen ? minGen : 0);
+}
+
 /** Takes the place of what its folder was synced with before, and drops folders that are long gone. */
 export function withSynced(ledger: Ledger, synced: Synced): Ledger {
   const others = ledger.synced.filter(({ folder }) => folder.path !== synced.folder.path);

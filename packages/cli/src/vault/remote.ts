@@ -185,9 +185,8 @@ function refuseRollback(
   trust: Trust,
   { generation, timestamp, seal }: CurrentVersion,
 ): void {
-  const { highest, minGen } = trust;
+  const { highest, minGen: lowest } = trust;
   const hint = `look at vsync versions ${env} and vsync audit ${env}; to publish the vault folder over it: vsync push ${env} --force --accept-rollback   or, if the older state is wanted: vsync pull ${env} --accept-rollback`;
-  const lowest = Math.max(minGen, highest?.generation ?? 0);
   if (generation < lowest) {
     throw new CliError(
       "ROLLBACK",

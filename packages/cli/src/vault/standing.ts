@@ -2,7 +2,7 @@
 
 import { parseTimestamp } from "@vsync/envelope";
 import type { Environment } from "./environment.ts";
-import { type Ledger, loadLedger, saveLedger, withGenuine } from "./ledger.ts";
+import { knownGeneration, type Ledger, loadLedger, saveLedger, withGenuine } from "./ledger.ts";
 import { type CurrentVersion, readCurrentVersion, type Trust } from "./remote.ts";
 
 // Clocks differ by minutes, and publishes in the same second move on by one each.
@@ -27,22 +27,21 @@ export async function readStanding(
 }
 
 /** Where no manifest is: what is wrong with that, or null when there never was one. */
-export function missingManifest({ config }: Pick<Environment, "config">, { highest }: Ledger): string | null {
-  const seen = Math.max(highest?.generation ?? 0, config.minGen ?? 0);
+export function missingManifest(environment: Pick<Environment, "config">, ledger: Ledger): string | null {
+  const seen = knownGeneration(environment.config, ledger);
   return seen === 0 ? null : `the manifest is gone, though generation ${seen} was there: somebody deleted it`;
 }
 
 /** What the manifest is held against, from all that this machine knows. */
 export function trustOf(
-  { config }: Pick<Environment, "config">,
+  environment: Pick<Environment, "config">,
   ledger: Ledger,
   acceptRollback = false,
 ): Trust {
   return {
-    sealRequired: ledger.sealed || config.minGen !== undefined,
+    sealRequired: ledger.sealed || environment.config.minGen !== undefined,
     highest: ledger.highest,
-    // A person who accepted an older state has accepted it against the config as it was then, too.
-    minGen: (config.minGen ?? 0) > ledger.waivedMinGen ? (config.minGen as number) : 0,
+    minGen: knownGeneration(environment.config, ledger),
     acceptRollback,
   };
 }
