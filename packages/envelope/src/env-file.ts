@@ -33,7 +33,7 @@ export function setEnvValue(bytes: Uint8Array, key: string, value: string): Uint
   }
   if (/\p{Surrogate}/u.test(value)) {
     throw new InputRefusedError(
-      `the value for ${key} is not Unicode text (half of a surrogate pair): keep it in a file`,
+      `the value for ${quoteName(key)} is not Unicode text (half of a surrogate pair): keep it in a file`,
     );
   }
   const text = editableText(bytes);
@@ -48,7 +48,7 @@ export function setEnvValue(bytes: Uint8Array, key: string, value: string): Uint
     if (samePairs(scanEnv(candidate), wanted)) return utf8(candidate);
   }
   throw new InputRefusedError(
-    `no quoting makes this file give back exactly the value for ${key} and leave every other one as it is: keep the value in a file of its own in the vault`,
+    `no quoting makes this file give back exactly the value for ${quoteName(key)} and leave every other one as it is: keep the value in a file of its own in the vault`,
   );
 }
 
@@ -69,7 +69,7 @@ export function unsetEnvValue(bytes: Uint8Array, key: string): Uint8Array {
   const wanted = before.filter((assignment) => assignment.key !== key);
   if (!samePairs(scanEnv(kept), wanted)) {
     throw new InputRefusedError(
-      `without the lines of ${key} the rest of the file would read differently (a quote that is not closed, or a name without a value, comes before them): remove them in an editor`,
+      `without the lines of ${quoteName(key)} the rest of the file would read differently (a quote that is not closed, or a name without a value, comes before them): remove them in an editor`,
     );
   }
   return utf8(kept);

@@ -26,6 +26,13 @@ function refusal(edit: () => unknown): string {
   return expect.unreachable("it was accepted");
 }
 
+test("a name of any length makes no message of that length", () => {
+  const name = "N".repeat(5000);
+  expect(refusal(() => set("", name, "\ud800")).length).toBeLessThan(300);
+  expect(refusal(() => set("", name, "# ' \" `")).length).toBeLessThan(400);
+  expect(refusal(() => unset(`A\n${name}=1\n=2\n`, name)).length).toBeLessThan(400);
+});
+
 describe("changing a value", () => {
   test.each<[string, string, string, string]>([
     ["the value only", "A=1\nB=2\nC=3\n", "2.5", "A=1\nB=2.5\nC=3\n"],
@@ -84,7 +91,7 @@ describe("changing a value", () => {
     expect(set("A='1\nB=2\n", "B", "#")).toBe('A=\'1\nB="#"\n');
     expect(set("A='1\nA=\"1\nB=2\n", "B", "#")).toBe("A='1\nA=\"1\nB=`#`\n");
     expect(refusal(() => set("A='1\nA=\"1\nA=`1\nB=2\n", "B", "#"))).toMatch(
-      /value for B.*keep the value in a file/,
+      /value for "B".*keep the value in a file/,
     );
   });
 
@@ -166,7 +173,7 @@ describe("removing a key", () => {
     ["a quote would close further on", "A='1\nB=it's\nC=#'\n"],
     ["a word would become a key", "A\nB=1\n=2\n"],
   ])("refused when %s", (_name, file) => {
-    expect(refusal(() => unset(file, "B"))).toMatch(/without the lines of B/);
+    expect(refusal(() => unset(file, "B"))).toMatch(/without the lines of "B"/);
   });
 });
 
@@ -182,7 +189,7 @@ describe("refused", () => {
   test("a value that no quoting can hold, with advice and without the value", () => {
     for (const value of ["\"'`#secret", "'\"`\nsecret\\n", "a\\n\rsecret", "# secret' \" `"]) {
       const said = refusal(() => set("A=1\n", "B", value));
-      expect(said).toMatch(/value for B/);
+      expect(said).toMatch(/value for "B"/);
       expect(said).toMatch(/in a file/);
       expect(said).not.toMatch(/secret/);
     }
