@@ -16,6 +16,7 @@ import { runtimeToken } from "../src/commands/runtime-token.ts";
 import { set } from "../src/commands/set.ts";
 import { versions } from "../src/commands/versions.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
+import { type DiskStep, watchDisk } from "./vault/disk.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
 const env = "demo";
@@ -312,6 +313,37 @@ describe("interrupted", () => {
     expect(again).toMatchObject({ published: true, generation: 2, graceUntil: expect.stringMatching(/^20/) });
     expect([await stored(place), await stored(place, `${account}#replaced`)]).toEqual([next, old]);
     expect((await openWith({ config, passphrase: old })).getEnv("VALUE")).toBe("one");
+  });
+
+  test.each<[string, (step: DiskStep) => boolean]>([
+    [
+      "the new passphrase is in force",
+      ({ operation, path }) => operation === "rename" && /demo\.[^#]+$/.test(path),
+    ],
+    [
+      "the staged one is forgotten",
+      ({ operation, path }) => operation === "unlink" && path.endsWith("%23next"),
+    ],
+    ["the journal is", ({ operation, path }) => operation === "unlink" && path.endsWith("rotation.json")],
+  ])("before %s, and asked for again: it is done, and done once", async (_what, isFatal) => {
+    const place = await setUp();
+    const old = await stored(place);
+    const { timestamp } = (await versions(place.context(), { env })).versions[0]!;
+    const killed = watchDisk(
+      (step) => {
+        if (isFatal(step)) throw new Error("killed");
+      },
+      () => rotate(place, { grace: "1h" }),
+    );
+    await expect(killed).rejects.toMatchObject({ code: "PARTIAL" });
+    expect(await rotate(place, { grace: "1h" })).toMatchObject({ published: true, generation: 2 });
+    expect(await stored(place, `${account}#replaced`)).toBe(old);
+    expect(await stored(place, `${account}#next`)).toBeNull();
+    expect(existsSync(join(place.state, "rotation.json"))).toBe(false);
+    const file = join(place.folder, "old");
+    await passphraseShow(place.context(), { env, out: file, replaced: true });
+    const back = await restore(place.context(), { env, version: timestamp, oldPassphraseFile: file });
+    expect(back).toMatchObject({ generation: 3 });
   });
 
   test("while a variable holds the new passphrase already: the old one is kept, and what is under it is not lost", async () => {

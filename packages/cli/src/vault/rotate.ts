@@ -66,7 +66,7 @@ export async function rotateVault(environment: Environment, input: RotateVaultIn
   onStep?.("promote");
   try {
     if (places === null) await rekeyKeptBundles(local.paths, remote.keys, next.keys);
-    else await promote(local.paths, places, { passphrase: old, keys: remote.keys }, next);
+    else await promote(local.paths, places, { passphrase: old, keys: remote.keys }, next, version);
   } catch (error) {
     const message = `${remote.env} is under the new passphrase as generation ${version.generation}, but this machine could not change over: ${(error as Error).message}`;
     const hint = "put that right, then run any vsync command on this environment: it finishes this";

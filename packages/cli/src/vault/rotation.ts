@@ -19,7 +19,7 @@ import type { Located } from "./located.ts";
 import { loadPending } from "./pending.ts";
 import { recoverPublish } from "./recover.ts";
 import { getManifest, type Remote } from "./remote.ts";
-import { readStateFile, writeStateFile } from "./state-file.ts";
+import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
 
 interface Journal {
@@ -27,6 +27,8 @@ interface Journal {
   readonly baseEtag: string;
   /** Where the new passphrase is staged: another keystore knows nothing of it. */
   readonly keystore: string;
+  /** What was published under the new passphrase, once that is in force; null: not yet. */
+  readonly promoted: FinishedRotation | null;
 }
 
 /** A rotation that an earlier process had begun, and this one has finished. */
@@ -62,21 +64,24 @@ export async function stage(
   baseEtag: string,
   next: string,
 ): Promise<void> {
-  const journal: Journal = { baseEtag, keystore: places.keystore.description };
+  const journal: Journal = { baseEtag, keystore: places.keystore.description, promoted: null };
   writeStateFile(paths.rotation, { ...journal });
   await places.keystore.set(places.staged, next);
 }
 
-/** Puts the staged passphrase into force, after all that is kept under the old one. */
+/** Puts the staged passphrase into force, after all that is kept under the old one. `version` is under the new one. */
 export async function promote(
   paths: StatePaths,
   { keystore, inForce, staged, replaced }: KeyPlaces,
   old: { readonly passphrase: string; readonly keys: VaultKeys },
   next: { readonly passphrase: string; readonly keys: VaultKeys },
+  { timestamp, generation }: FinishedRotation,
 ): Promise<void> {
   await rekeyKeptBundles(paths, old.keys, next.keys);
   if (old.passphrase !== next.passphrase) await keystore.set(replaced, old.passphrase);
   await keystore.set(inForce, next.passphrase);
+  // First: a journal that finds nothing staged would be taken for one of a rotation that had sent nothing.
+  writeStateFile(paths.rotation, { ...loadJournal(paths), promoted: { timestamp, generation } });
   await unstage(paths, { keystore, staged });
 }
 
@@ -109,9 +114,17 @@ export async function settleRotation(
   if (journal === null) return undecided;
   const places = await keyPlaces(context, located);
   if (places.keystore.description !== journal.keystore) throw stagedElsewhere(env, journal, places);
+  const says = (became: string): void =>
+    context.terminal.note(`an interrupted rotation of ${env}'s passphrase was ${became}`);
+  if (journal.promoted !== null) {
+    const text = (await places.keystore.get(places.inForce)) ?? given.text;
+    await unstage(paths, places);
+    says("finished");
+    return { passphrase: { text, source: places.keystore.description }, finished: journal.promoted };
+  }
   const staged = await places.keystore.get(places.staged);
   if (staged === null) {
-    removePrivateFile(paths.rotation); // killed before anything was staged, and so before anything was sent
+    removePrivateFile(paths.rotation); // killed before anything was staged, and so before anything was sent; or undone
     return undecided;
   }
   // What is kept on this machine is under the stored one, whatever a variable says by now.
@@ -138,8 +151,7 @@ export async function settleRotation(
     };
     const decision = await decideRotation(remote, paths, began, writeAuditRow, context.host.now());
     if (decision === "undecided") return undecided;
-    const became = decision === "undone" ? "undone: the old one is in force" : "finished";
-    context.terminal.note(`an interrupted rotation of ${env}'s passphrase was ${became}`);
+    says(decision === "undone" ? "undone: the old one is in force" : "finished");
     if (decision === "undone") return undecided;
     return { passphrase: { text: staged, source: places.keystore.description }, finished: decision };
   } finally {
@@ -174,7 +186,7 @@ export async function decideRotation(
   const judge = async (keys: VaultKeys) => await judgeManifest(keys, remote.prefix, manifest, nowMs);
   const verdict = await judge(next.keys);
   if (verdict.kind === "verified") {
-    await promote(paths, places, old, next);
+    await promote(paths, places, old, next, verdict.manifest);
     return verdict.manifest;
   }
   if ((await judge(old.keys)).kind !== "verified") return "undecided";
@@ -194,8 +206,16 @@ function loadJournal(paths: StatePaths): Journal | null {
   return readStateFile(paths.rotation, parseJournal, damage);
 }
 
-function parseJournal({ baseEtag, keystore }: Record<string, unknown>): Journal | null {
-  return typeof baseEtag === "string" && typeof keystore === "string" ? { baseEtag, keystore } : null;
+function parseJournal({ baseEtag, keystore, promoted = null }: Record<string, unknown>): Journal | null {
+  const sound =
+    typeof baseEtag === "string" &&
+    typeof keystore === "string" &&
+    (promoted === null || isFinishedRotation(promoted));
+  return sound ? { baseEtag, keystore, promoted } : null;
+}
+
+function isFinishedRotation(value: unknown): value is FinishedRotation {
+  return isRecord(value) && typeof value.timestamp === "string" && isCount(value.generation);
 }
 
 function stagedElsewhere(env: string, { keystore }: Journal, places: KeyPlaces): CliError {
