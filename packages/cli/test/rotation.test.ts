@@ -22,9 +22,9 @@ import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.
 const env = "demo";
 const account = "acme_shop/demo";
 
-async function setUp() {
+async function setUp(iterations = 100_000) {
   const place = makeWorkplace();
-  await init(place.context(), { env, ...place.bucket, iterations: 100_000 });
+  await init(place.context(), { env, ...place.bucket, iterations });
   await setValue(place, "one");
   await push(place.context(), { env });
   const state = join(place.home, ".local/state/vsync/acme_shop/demo");
@@ -344,6 +344,53 @@ describe("interrupted", () => {
     await passphraseShow(place.context(), { env, out: file, replaced: true });
     const back = await restore(place.context(), { env, version: timestamp, oldPassphraseFile: file });
     expect(back).toMatchObject({ generation: 3 });
+  });
+
+  /** Dies when the publish is in the bucket and this machine has yet to note it down. */
+  const killedAsItNotes = (work: () => Promise<unknown>) =>
+    watchDisk(({ operation, path }) => {
+      if (operation === "rename" && path.includes("/.ledger.json.")) throw new Error("killed");
+    }, work);
+
+  test.each([{ grace: "1h" }, {}])(
+    "with a chosen passphrase, and asked for again: it is done (%o)",
+    async (input) => {
+      const place = await setUp(600_000);
+      const chosen = (text: string) => rotate(place, { ...input, newPassphraseFile: "-" }, { stdin: text });
+      const killed = killedAsItNotes(() => chosen("a chosen passphrase"));
+      await expect(killed).rejects.toMatchObject({ code: "PARTIAL" });
+      expect(await chosen("a chosen passphrase")).toMatchObject({
+        published: true,
+        generation: 2,
+        graceUntil: input.grace === undefined ? null : expect.stringMatching(/^20/),
+      });
+      expect(await stored(place)).toBe("a chosen passphrase");
+      expect((await versions(place.context(), { env })).versions).toHaveLength(2);
+    },
+  );
+
+  test("with a chosen passphrase, and asked for with another one: that one comes into force", async () => {
+    const place = await setUp(600_000);
+    const chosen = (text: string) => rotate(place, { newPassphraseFile: "-" }, { stdin: text });
+    await expect(killedAsItNotes(() => chosen("a chosen passphrase"))).rejects.toMatchObject({
+      code: "PARTIAL",
+    });
+    expect(await chosen("another chosen one")).toMatchObject({ generation: 3 });
+    expect(await stored(place)).toBe("another chosen one");
+    await expect(chosen("another chosen one")).rejects.toMatchObject({
+      code: "INPUT",
+      hint: expect.stringMatching(/^if it is the one you mean, nothing is left to do/),
+    });
+  });
+
+  test("the end of a grace period, and asked for again: it is done", async () => {
+    const place = await setUp();
+    await rotate(place, { grace: "1h" });
+    const killed = killedAsItNotes(() => rotate(place, { finish: true }));
+    await expect(killed).rejects.toMatchObject({ code: "PARTIAL" });
+    const again = await rotate(place, { finish: true });
+    expect(again).toMatchObject({ did: "finish", published: true, generation: 3, graceUntil: null });
+    await expect(rotate(place, { finish: true })).rejects.toMatchObject({ code: "INPUT" });
   });
 
   test("while a variable holds the new passphrase already: the old one is kept, and what is under it is not lost", async () => {

@@ -62,6 +62,11 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
       "leave out the other flags",
     );
   }
+  const { newPassphraseFile } = input;
+  const chosen =
+    newPassphraseFile === undefined
+      ? null
+      : await readSecretInput(context, newPassphraseFile, "--new-passphrase-file");
   return await withEnvironment(context, input.env, async (environment, opened) => {
     const { ledger, current } = await readStanding(environment);
     if (current === null) {
@@ -72,15 +77,15 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
         hint,
       );
     }
-    if (input.finish) return await finish(context, environment, input, current);
+    if (input.finish) return await finish(context, environment, opened, input, current);
     const running = runningGrace(current, environment.local.now());
-    if (opened.finishedRotation !== null && input.newPassphraseFile === undefined) {
+    if (opened.finishedRotation !== null && (chosen ?? opened.passphrase.text) === opened.passphrase.text) {
       return describeFinished(opened, opened.finishedRotation, input, running);
     }
     if (running !== null) endGrace(environment, input, running);
     const synced = syncedHere(ledger, null, environment.vaultFolder);
     if (synced?.timestamp !== current.timestamp) await warnOfUnseen(environment, current);
-    return await rotate(context, environment, opened, input, current, graceMs);
+    return await rotate(context, environment, opened, input, current, graceMs, chosen);
   });
 }
 
@@ -163,6 +168,7 @@ async function rotate(
   input: RotateInput,
   current: CurrentVersion,
   graceMs: number | null,
+  chosen: string | null,
 ): Promise<RotateResult> {
   const { env } = input;
   const { remote, local, config, terminal } = environment;
@@ -173,7 +179,7 @@ async function rotate(
   }
   const places = await keyPlaces(context, located);
   const earlier = isStored ? await stagedPassphrase(local.paths, places) : null;
-  const next = await choosePassphrase(context, input, config.encryption.iterations, old.text, earlier);
+  const next = choosePassphrase(context, env, chosen, config.encryption.iterations, old.text, earlier);
   const rotatedAtMs = local.now();
   const untilMs = graceMs === null ? null : rotatedAtMs + graceMs;
   const described = {
@@ -240,15 +246,20 @@ async function warnOfUnseen(
 async function finish(
   context: Context,
   environment: Environment,
+  { recovered }: Opened,
   input: RotateInput,
   current: CurrentVersion,
 ): Promise<RotateResult> {
   const { env } = input;
   const { rotatedAt } = current;
+  const described = { env, did: "finish", graceUntil: null, passphraseIn: null } as const;
   if (current.grace === undefined || rotatedAt === undefined) {
+    if (recovered?.became === "committed" && recovered.pending.operation === "rotate") {
+      const { generation, timestamp } = recovered.pending; // this command's, which had been interrupted
+      return { ...described, published: true, generation, timestamp };
+    }
     throw new CliError("INPUT", `no grace period of ${env} is under way`, `vsync status --remote`);
   }
-  const described = { env, did: "finish", graceUntil: null, passphraseIn: null } as const;
   if (context.flags.dryRun) {
     const { generation, timestamp } = current;
     return { ...described, published: false, generation: generation + 1, timestamp };
@@ -270,26 +281,28 @@ function sayNaming({ terminal }: Environment): void {
   terminal.step(3, STEPS, "naming the new bundle in the manifest");
 }
 
-async function choosePassphrase(
-  context: Context,
-  { env, newPassphraseFile }: RotateInput,
+function choosePassphrase(
+  { host }: Context,
+  env: string,
+  chosen: string | null,
   iterations: number,
   inForce: string,
   earlier: string | null,
-): Promise<string> {
-  if (newPassphraseFile === undefined)
-    return earlier ?? generatePassphrase((size) => context.host.random(size));
-  const next = await readSecretInput(context, newPassphraseFile, "--new-passphrase-file");
-  if (earlier !== null && earlier !== next) {
+): string {
+  if (chosen === null) return earlier ?? generatePassphrase((size) => host.random(size));
+  if (earlier !== null && earlier !== chosen) {
     const message = `an interrupted rotation of ${env} has staged another passphrase, and may still come into force`;
     throw new CliError("CONFLICT", message, `go on with that one: vsync rotate-passphrase ${env}`);
   }
-  const problem = passphraseProblem(next, { chosen: true, iterations, inForce });
-  if (problem === null) return next;
+  const problem = passphraseProblem(chosen, { chosen: true, iterations, inForce });
+  if (problem === null) return chosen;
+  // Of a rotation that another command has finished meanwhile: whoever asks for it again wants no other one.
+  const isDone =
+    chosen === inForce ? "if it is the one you mean, nothing is left to do; for another one " : "";
   throw new CliError(
     "INPUT",
     `the new passphrase cannot be used: ${problem}`,
-    "leave out --new-passphrase-file to have one made",
+    `${isDone}leave out --new-passphrase-file to have one made`,
   );
 }
 
