@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { AUDIT_HEADER } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { encodeFolderHeader } from "@vsync/store/folder-object";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { audit, describeAudit } from "../src/commands/audit.ts";
 import { backupDiff, backupList, backupRestore, describeBackupDiff } from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
@@ -15,6 +15,7 @@ import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
 import { set } from "../src/commands/set.ts";
 import { describeVersions, versions } from "../src/commands/versions.ts";
+import { watchDisk } from "./vault/disk.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 const env = "demo";
@@ -102,6 +103,51 @@ test("restore publishes an old version as the newest, and leaves the folder to p
   await expect(restore(place.context(), { env, version: "20200101-000000" })).rejects.toMatchObject({
     code: "INPUT",
   });
+});
+
+describe("a restore that is killed when it is published", () => {
+  async function killedRestore(version: string, audit: boolean) {
+    const place = await publishValues("one", "two", "three", "four");
+    const [, three, two, one] = (await versions(place.context(), { env })).versions.map((it) => it.timestamp);
+    const named = { one, two, three }[version] ?? version;
+    const killed = watchDisk(
+      ({ operation, path }) => {
+        if (operation === "rename" && path.includes("/.ledger.json.")) throw new Error("killed");
+      },
+      () => restore(place.context(), { env, version: named, audit }),
+    );
+    await expect(killed).rejects.toMatchObject({ code: "PARTIAL" });
+    return { ...place, one, two, three } as Workplace & Record<"one" | "two" | "three", string>;
+  }
+
+  test.each([true, false])("and typed again is done (audit: %s)", async (audit) => {
+    const place = await killedRestore("one", audit);
+    const again = await restore(place.context(), { env, version: place.one, audit });
+    expect(again).toMatchObject({ restored: place.one, published: true, generation: 5 });
+    expect((await versions(place.context(), { env })).versions).toHaveLength(5);
+  });
+
+  test("and typed again as `previous` is done: it goes back no further", async () => {
+    const place = await killedRestore("previous", true);
+    const again = await restore(place.context(), { env, version: "previous" });
+    expect(again).toMatchObject({ restored: place.three, published: true, generation: 5 });
+  });
+
+  test.each([
+    ["two", "two"],
+    ["previous", "three"],
+  ] as const)(
+    "is told, and another version that is asked for then is restored: %s",
+    async (asked, version) => {
+      const place = await killedRestore("one", true);
+      const context = place.context();
+      const other = await restore(context, { env, version: asked === "previous" ? asked : place[asked] });
+      expect(context.said().err).toMatch(/an interrupted restore \(.*\) is published as generation 5/);
+      expect(other).toMatchObject({ restored: place[version], published: true, generation: 6 });
+      await pull(place.context(), { env });
+      expect(await value(place)).toBe(version);
+    },
+  );
 });
 
 test("there is nothing before the first version", async () => {

@@ -11,7 +11,7 @@ import { findVersion } from "../vault/history.ts";
 import { fetchOlderVersion } from "../vault/older-version.ts";
 import type { Pending } from "../vault/pending.ts";
 import { publish } from "../vault/publish.ts";
-import { fetchIfSound } from "../vault/remote.ts";
+import { type CurrentVersion, fetchIfSound } from "../vault/remote.ts";
 import { readStanding } from "../vault/standing.ts";
 
 export interface RestoreInput extends AuditInput {
@@ -40,8 +40,11 @@ export async function restore(context: Context, input: RestoreInput): Promise<Re
   const oldPassphrase = await readOldPassphrase(context, input);
   return await withEnvironment(context, input.env, async (environment, { recovered }) => {
     const pending = recovered?.became === "committed" ? recovered.pending : null;
-    if (pending?.operation === "restore") return finished(input, pending);
-    return await restoreVersion(environment, input, oldPassphrase, context.flags.dryRun);
+    if (pending?.operation !== "restore")
+      return await restoreVersion(environment, input, oldPassphrase, context.flags.dryRun);
+    const version = await findVersion(environment.remote, before(pending), input.version);
+    if (version === pending.restores) return finished(input, pending, version);
+    return await restoreVersion(environment, { ...input, version }, oldPassphrase, context.flags.dryRun);
   });
 }
 
@@ -58,9 +61,20 @@ export function describeRestore(result: RestoreResult): Said {
   return { notes: [...notes, `the vault folder is as it was; to bring it there too: vsync pull ${env}`] };
 }
 
-/** The restore that was asked for had been interrupted, and is done now: a second one could go back too far. */
-function finished({ env }: RestoreInput, { timestamp, generation, audit }: Pending): RestoreResult {
-  const restored = audit?.meta.restored ?? timestamp;
+/** What was current when the interrupted restore was typed, and still is to whoever types `previous` now. */
+function before({
+  previousTimestamp,
+  generation,
+}: Pending): Pick<CurrentVersion, "timestamp" | "generation"> {
+  return { timestamp: previousTimestamp, generation: generation - 1 };
+}
+
+/** The restore that was asked for had been interrupted, and is done now. */
+function finished(
+  { env }: RestoreInput,
+  { timestamp, generation }: Pending,
+  restored: string,
+): RestoreResult {
   const changes = { added: [], changed: [], removed: [] };
   return { env, restored, published: true, generation, timestamp, superseded: false, ...changes };
 }
@@ -103,6 +117,7 @@ async function restoreVersion(
     operation: "restore",
     files,
     replaces: current,
+    restores: version,
     packed: null,
     audit,
     onStep(step) {

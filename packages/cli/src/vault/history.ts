@@ -14,11 +14,14 @@ export interface Version {
   readonly storedAt: string | null;
 }
 
+/** Where to begin. */
+type Start = Pick<CurrentVersion, "timestamp" | "generation">;
+
 /** What a person may say for the version before the current one. */
 export const PREVIOUS = "previous";
 
 /** The version that a person named: a timestamp as it is, or `previous` looked up. */
-export async function findVersion(remote: Remote, current: CurrentVersion, named: string): Promise<string> {
+export async function findVersion(remote: Remote, current: Start, named: string): Promise<string> {
   if (named !== PREVIOUS) return named;
   const history = walkHistory(remote, current);
   const first = await history.next();
@@ -38,7 +41,7 @@ export async function findVersion(remote: Remote, current: CurrentVersion, named
  */
 export async function* walkHistory(
   { store, prefix }: Remote,
-  current: CurrentVersion,
+  current: Start,
 ): AsyncGenerator<Version, string | null> {
   let { timestamp, generation } = current;
   for (;;) {

@@ -18,6 +18,8 @@ export interface Pending {
   readonly baseEtag: string | null;
   /** Version of the manifest that it replaces, "" for the first. */
   readonly previousTimestamp: string;
+  /** The version that a restore publishes again. */
+  readonly restores?: string;
   /** The sealed manifest, to be sent again as it is; its body is the timestamp. */
   readonly manifestMetadata: Readonly<Record<string, string>>;
   /** What the ledger says once this is committed; null when the vault folder has no part in it. */
@@ -78,7 +80,16 @@ export function auditIntentFromJson(value: unknown): AuditIntent | null {
 }
 
 function parsePending(fields: Record<string, unknown>): Pending | null {
-  const { operation, timestamp, generation, writeId, baseEtag, previousTimestamp, manifestMetadata } = fields;
+  const {
+    operation,
+    timestamp,
+    generation,
+    writeId,
+    baseEtag,
+    previousTimestamp,
+    restores,
+    manifestMetadata,
+  } = fields;
   const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
   const audit = fields.audit === null ? null : auditIntentFromJson(fields.audit);
   const sound =
@@ -88,6 +99,7 @@ function parsePending(fields: Record<string, unknown>): Pending | null {
     typeof writeId === "string" &&
     (baseEtag === null || typeof baseEtag === "string") &&
     typeof previousTimestamp === "string" &&
+    (restores === undefined || typeof restores === "string") &&
     isStringRecord(manifestMetadata) &&
     (synced !== null || fields.synced === null) &&
     (audit !== null || fields.audit === null);
@@ -99,6 +111,7 @@ function parsePending(fields: Record<string, unknown>): Pending | null {
     writeId,
     baseEtag,
     previousTimestamp,
+    ...(restores !== undefined && { restores }),
     manifestMetadata,
     synced,
     audit,

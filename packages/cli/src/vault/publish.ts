@@ -41,6 +41,8 @@ export interface Publication {
   readonly replaces: Replaced;
   /** What a rotation puts in place of the fields that every other publish carries over. */
   readonly rotation?: { readonly rotatedAt: string; readonly grace?: string };
+  /** The version that a restore publishes again. */
+  readonly restores?: string;
   /** The vault folder as packed, for the ledger; null when the folder has no part in it. */
   readonly packed: Pick<Synced, "folder" | "files" | "recordedAt"> | null;
   readonly audit: AuditIntent | null;
@@ -86,7 +88,7 @@ async function swap(remote: Remote, publication: Publication, pending: Pending):
 async function seal(
   remote: Remote,
   local: Local,
-  { operation, files, replaces, rotation, packed, audit }: Publication,
+  { operation, files, replaces, rotation, restores, packed, audit }: Publication,
   timestamp: string,
 ): Promise<{ pending: Pending; bundle: Uint8Array }> {
   const generation = replaces.generation + 1;
@@ -107,6 +109,7 @@ async function seal(
     writeId,
     baseEtag: replaces.etag,
     previousTimestamp: replaces.timestamp ?? "",
+    ...(restores !== undefined && { restores }),
     manifestMetadata: manifest.metadata,
     synced: packed === null ? null : { timestamp, generation, operation, ...packed },
     audit,

@@ -50,6 +50,7 @@ describe("pending.json", () => {
       (name) =>
         [`whose ${name} is a number too low`, withField(name, -1)] as [string, (fields: Fields) => unknown],
     ),
+    ["whose restored version is no text", withField("restores", 1)],
     ["whose metadata is not all text", withField("manifestMetadata", { gen: 2 })],
     ["whose audit row has no action", withField("audit", { meta: { id: "x" } })],
     ["whose audit row has no id", withField("audit", { action: "push", meta: {} })],
