@@ -188,6 +188,24 @@ describe("the new passphrase", () => {
     expect((await versions(place.context(), { env })).versions).toHaveLength(1);
   });
 
+  test("that an attempt has put into a file and nowhere else yet is gone on with as the hint says", async () => {
+    const place = await setUp();
+    const [out, other] = [join(place.folder, "out"), join(place.folder, "other")];
+    const killed = watchDisk(
+      ({ path }) => {
+        if (path.includes("rotation.json")) throw new Error("killed");
+      },
+      () => rotate(place, { out }),
+    );
+    await expect(killed).rejects.toThrow("killed");
+    await expect(rotate(place, { out })).rejects.toMatchObject({
+      code: "INPUT",
+      hint: expect.stringContaining(`--new-passphrase-file ${out} --out <another file>`),
+    });
+    expect(await rotate(place, { newPassphraseFile: out, out: other })).toMatchObject({ generation: 2 });
+    expect(await stored(place)).toBe(readFileSync(out, "utf8"));
+  });
+
   test("goes into a file where variables stand in for the keystore", async () => {
     const place = await setUp();
     const old = (await stored(place)) as string;

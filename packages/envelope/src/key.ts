@@ -1,7 +1,7 @@
 // From passphrase to keys, and what a good passphrase and salt are. docs/formats.md section 1.
 
 import { hkdfSha256, randomBytes as nativeRandomBytes, pbkdf2Sha256 } from "#native";
-import { toBase64, toBase64url, utf8 } from "./encoding.ts";
+import { fromBase64, toBase64, toBase64url, utf8 } from "./encoding.ts";
 import { BundleCorruptError } from "./errors.ts";
 import type { RandomBytes } from "./native.ts";
 
@@ -89,8 +89,8 @@ export function generateSalt(randomBytes: RandomBytes = nativeRandomBytes): stri
 }
 
 /**
- * Why a passphrase may not be taken as a new one, or null. `chosen` says that a person made it up; below 600,000
- * iterations only generated ones are strong enough.
+ * Why a passphrase may not be taken as a new one, or null. `chosen` says that a person gave it; below 600,000
+ * iterations only generated ones are strong enough, and by its form a given one is taken for such.
  */
 export function passphraseProblem(
   passphrase: string,
@@ -103,7 +103,7 @@ export function passphraseProblem(
   if (passphrase.trim() !== passphrase)
     return "it begins or ends with white space, which a passphrase file would lose";
   if (passphrase === rules.inForce) return "it is the one in force";
-  if (rules.chosen && rules.iterations < DEFAULT_ITERATIONS) {
+  if (rules.chosen && rules.iterations < DEFAULT_ITERATIONS && fromBase64(passphrase)?.length !== 32) {
     return `with ${rules.iterations} iterations only a generated passphrase is strong enough`;
   }
   return null;

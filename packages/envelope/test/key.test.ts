@@ -67,6 +67,13 @@ describe("a new passphrase", () => {
     expect(passphraseProblem("correct horse", { chosen: true, iterations: 100_000 })).not.toBeNull();
     expect(passphraseProblem(generatePassphrase(), { chosen: false, iterations: 100_000 })).toBeNull();
   });
+  test("that is generated may be given: from where it was made", () => {
+    const given = { chosen: true, iterations: 100_000 };
+    const generated = generatePassphrase();
+    expect(passphraseProblem(generated, given)).toBeNull();
+    expect(passphraseProblem(`AAAA${generated}`, given)).not.toBeNull();
+    expect(passphraseProblem(generated.slice(0, -1), given)).not.toBeNull();
+  });
 });
 
 describe("version timestamps", () => {
