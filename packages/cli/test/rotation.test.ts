@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openWith } from "@muthuishere/vsync-s3-client";
 import { describe, expect, test } from "vitest";
 import { audit } from "../src/commands/audit.ts";
-import { backupList, backupRestore } from "../src/commands/backup.ts";
+import { backupDiff, backupList, backupRestore } from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
@@ -460,4 +460,45 @@ test("backups are brought over where variables stand in for the keystore, too", 
   const next = { env: { VSYNC_PASSPHRASE: readFileSync(out, "utf8") } };
   await backupRestore(place.context(next), { env });
   expect((await get(place.context(next), { env, name: "VALUE" })).value).toBe("edit");
+});
+
+test("backups that a rotation could not bring over come back with the passphrase of their time, as the error says", async () => {
+  const place = await setUp();
+  const oldPassphrase = (await stored(place)) as string;
+  const old = { env: { VSYNC_PASSPHRASE: oldPassphrase } };
+  await setValue(place, "edit");
+  await pull(place.context(old), { env, backup: true });
+  const [{ backup } = { backup: "" }] = (await backupList(place.context(), { env })).backups;
+  // A teammate rotates, and here a variable takes the place of the one before: no command ever has both.
+  const behind = join(place.folder, "behind");
+  cpSync(place.home, behind, { recursive: true });
+  await rotate(place);
+  const next = { env: { VSYNC_PASSPHRASE: (await stored(place)) as string } };
+  rmSync(place.home, { recursive: true });
+  cpSync(behind, place.home, { recursive: true });
+  const [file, wrong] = ["old", "wrong"].map((name) => join(place.folder, name)) as [string, string];
+  writeFileSync(file, oldPassphrase, { mode: 0o600 });
+  writeFileSync(wrong, "neither of the two", { mode: 0o600 });
+
+  for (const [doing, act] of [
+    ["diff", backupDiff],
+    ["restore", backupRestore],
+  ] as const) {
+    const refused = (hint: unknown) => ({ code: "WRONG_PASSPHRASE", hint });
+    const advice = `vsync backup ${doing} demo ${backup} --old-passphrase-file <`;
+    await expect(act(place.context(next), { env })).rejects.toMatchObject(
+      refused(expect.stringContaining(advice)),
+    );
+    await expect(act(place.context(next), { env, oldPassphraseFile: wrong })).rejects.toMatchObject({
+      code: "WRONG_PASSPHRASE",
+      message: expect.stringContaining("does not open with either passphrase"),
+    });
+    expect(await act(place.context(next), { env, backup, oldPassphraseFile: file })).toMatchObject({
+      backup,
+    });
+  }
+  expect((await get(place.context(next), { env, name: "VALUE" })).value).toBe("edit");
+  // What was in its place is kept under the passphrase in force.
+  await backupRestore(place.context(next), { env });
+  expect((await get(place.context(next), { env, name: "VALUE" })).value).toBe("one");
 });

@@ -82,6 +82,17 @@ const CASES: Readonly<Record<string, Case>> = {
     await pull(place.context(), { env, backup: true });
     return () => backupRestore(place.context(), { env });
   },
+  async "backup restore of one from before a rotation"() {
+    await edit("two");
+    await pull(place.context(), { env, backup: true });
+    const oldPassphraseFile = join(place.folder, "old");
+    await passphraseShow(place.context(), { env, out: oldPassphraseFile });
+    const backups = join(place.home, ".local/state/vsync/acme_shop/demo/backups");
+    cpSync(backups, join(place.folder, "under the old one"), { recursive: true });
+    await rotatePassphrase(place.context(), { env });
+    cpSync(join(place.folder, "under the old one"), backups, { recursive: true });
+    return () => backupRestore(place.context(), { env, oldPassphraseFile });
+  },
   async restore() {
     await edit("two");
     await push(place.context(), { env });

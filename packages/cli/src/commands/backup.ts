@@ -1,9 +1,11 @@
 // `vsync backup list|diff|restore <env>`: what pulls have replaced on this machine.
 
 import { statSync } from "node:fs";
-import { scalarsFile, type VaultFiles, type VaultKeys } from "@vsync/envelope";
+import { deriveKeys, scalarsFile, type VaultFiles, type VaultKeys, wipe } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
+import type { EnvConfig } from "../config/env-config.ts";
 import type { Context, Said } from "../context.ts";
+import { readOldPassphraseFile } from "../keys/old-passphrase.ts";
 import { didYouMean } from "../nearest.ts";
 import { formatSize, formatTable, visible } from "../terminal.ts";
 import { type Changes, compareVaults, countChanges, formatChanges } from "../vault/changes.ts";
@@ -21,6 +23,7 @@ import {
 } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
+import type { Located } from "../vault/located.ts";
 import type { StatePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
@@ -34,6 +37,8 @@ export interface BackupInput {
   readonly env: string;
   /** The newest otherwise. */
   readonly backup?: string;
+  /** The passphrase of its time, a path or - for standard input: for one that a rotation could not encrypt anew. */
+  readonly oldPassphraseFile?: string;
 }
 
 export interface BackupDiffInput extends BackupInput {
@@ -83,9 +88,10 @@ export function describeBackupList({ env, backups }: BackupListResult): Said {
 /** What the vault folder would become: from it to the backup. */
 export async function backupDiff(context: Context, input: BackupDiffInput): Promise<BackupDiffResult> {
   const { env, reveal = false } = input;
+  const oldPassphrase = await readOldPassphraseFile(context, input.oldPassphraseFile);
   const located = await locateVault(context, env);
   const { backup, files } = await withVaultKeys(context, located, (keys) =>
-    openNamed(located.paths, keys, input),
+    openNamed(located, keys, "diff", input, oldPassphrase),
   );
   const before = readFolder(context.host.platform, located.vaultFolder, files);
   const labels = { from: "vault folder", to: `backup ${backup}` };
@@ -105,8 +111,9 @@ export function describeBackupDiff({ env, backup, ...differences }: BackupDiffRe
 }
 
 export async function backupRestore(context: Context, input: BackupInput): Promise<BackupRestoreResult> {
+  const oldPassphrase = await readOldPassphraseFile(context, input.oldPassphraseFile);
   return await withEnvironment(context, input.env, (environment) =>
-    restoreBackup(environment, input, context.flags.dryRun),
+    restoreBackup(environment, input, oldPassphrase, context.flags.dryRun),
   );
 }
 
@@ -121,13 +128,14 @@ export function describeBackupRestore(result: BackupRestoreResult): Said {
 }
 
 async function restoreBackup(
-  { remote, local, vaultFolder, terminal }: Environment,
+  { remote, local, config, vaultFolder, terminal }: Environment,
   input: BackupInput,
+  oldPassphrase: string | null,
   dryRun: boolean,
 ): Promise<BackupRestoreResult> {
   const { env } = input;
   const { paths } = local;
-  const { backup, files } = await openNamed(paths, remote.keys, input);
+  const { backup, files } = await openNamed({ paths, config }, remote.keys, "restore", input, oldPassphrase);
   const before = readFolder(local.platform, vaultFolder, files);
   const changes = compareVaults(before.files, files);
   const result = { env, backup, ...changes };
@@ -171,9 +179,11 @@ async function takenOut(env: string, base: VaultFiles, files: VaultFiles): Promi
 
 /** The backup that was named, or the newest. */
 async function openNamed(
-  paths: StatePaths,
+  { paths, config }: Pick<Located, "paths" | "config">,
   keys: VaultKeys,
+  doing: "diff" | "restore",
   { env, backup: named }: BackupInput,
+  oldPassphrase: string | null,
 ): Promise<{ backup: string; files: VaultFiles }> {
   const known = listBackups(paths);
   const backup = named ?? known.at(-1);
@@ -185,10 +195,32 @@ async function openNamed(
     const message = `there is no backup "${visible(backup)}" of ${env}${didYouMean(backup, known)}`;
     throw new CliError("INPUT", message, `vsync backup list ${env}`);
   }
-  const files = await loadBackup(paths, keys, backup);
-  if (files !== null) return { backup, files };
-  const message = `backup ${backup} does not open with the passphrase in force: it is damaged, or older than a rotation`;
-  throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${backupPath(paths, backup)}`);
+  const files =
+    (await loadBackup(paths, keys, backup)) ??
+    (oldPassphrase && (await openWith(oldPassphrase, paths, config.encryption, backup)));
+  if (files) return { backup, files };
+  const which = oldPassphrase === null ? "the passphrase in force" : "either passphrase";
+  const message = `backup ${backup} does not open with ${which}: it is damaged, or older than a rotation (the file ${backupPath(paths, backup)})`;
+  throw new CliError(
+    "WRONG_PASSPHRASE",
+    message,
+    `vsync backup ${doing} ${env} ${backup} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
+  );
+}
+
+/** Null when it does not open with that one either. */
+async function openWith(
+  oldPassphrase: string,
+  paths: StatePaths,
+  { salt, iterations }: EnvConfig["encryption"],
+  backup: string,
+): Promise<VaultFiles | null> {
+  const keys = await deriveKeys(oldPassphrase, salt, iterations);
+  try {
+    return await loadBackup(paths, keys, backup);
+  } finally {
+    wipe(keys.master, keys.sealKey, keys.chainKey);
+  }
 }
 
 /** No folder at all counts as an empty one. `known`: what it is compared with. */

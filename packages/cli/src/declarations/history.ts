@@ -63,6 +63,7 @@ export function declareBackup(program: Command, execute: Execute): void {
     .command("diff <env> [backup]")
     .description("names that restoring one (the newest, unless named) would change in the vault folder")
     .option("--reveal", "show values: a unified diff of each text file")
+    .option("--old-passphrase-file <path>", "passphrase of a backup from before a rotation, - for stdin")
     .action((env: string, backup: string | undefined, options) =>
       execute(async (context) => {
         const { backupDiff, describeBackupDiff } = await import("../commands/backup.ts");
@@ -79,10 +80,15 @@ export function declareBackup(program: Command, execute: Execute): void {
     .description(
       "bring one back into the vault folder (the newest, unless named); what is there becomes a backup",
     )
-    .action((env: string, backup: string | undefined) =>
+    .option("--old-passphrase-file <path>", "passphrase of a backup from before a rotation, - for stdin")
+    .action((env: string, backup: string | undefined, options) =>
       execute(async (context) => {
         const { backupRestore, describeBackupRestore } = await import("../commands/backup.ts");
-        const result = await backupRestore(context, { env, ...(backup !== undefined && { backup }) });
+        const result = await backupRestore(context, {
+          env,
+          ...(backup !== undefined && { backup }),
+          ...options,
+        });
         return { result, said: describeBackupRestore(result) };
       }),
     );

@@ -1,4 +1,4 @@
-// The passphrase of a version from before a rotation, for commands that take `--version` and `--old-passphrase-file`.
+// The passphrase of a version or a backup from before a rotation, for commands that take `--old-passphrase-file`.
 
 import { parseTimestamp } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
@@ -27,5 +27,13 @@ export async function readOldPassphrase(
   if (version === undefined) {
     throw new CliError("USAGE", "--old-passphrase-file is for an older version", "add --version <timestamp>");
   }
-  return await readSecretInput(context, oldPassphraseFile, "--old-passphrase-file");
+  return await readOldPassphraseFile(context, oldPassphraseFile);
+}
+
+/** Null when none was given. */
+export async function readOldPassphraseFile(
+  context: Context,
+  file: string | undefined,
+): Promise<string | null> {
+  return file === undefined ? null : await readSecretInput(context, file, "--old-passphrase-file");
 }
