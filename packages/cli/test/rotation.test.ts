@@ -411,6 +411,31 @@ describe("interrupted", () => {
     await expect(rotate(place, { finish: true })).rejects.toMatchObject({ code: "INPUT" });
   });
 
+  test("where variables stand in for the keystore, and asked for again: it is done, backups and audit log included", async () => {
+    const place = await setUp();
+    const old = { env: { VSYNC_PASSPHRASE: (await stored(place)) as string } };
+    await setValue(place, "edit");
+    await pull(place.context(old), { env, backup: true });
+    const [out, other] = [join(place.folder, "out"), join(place.folder, "other")];
+    const killed = killedAsItNotes(() => rotate(place, { out, grace: "1h" }, old));
+    await expect(killed).rejects.toMatchObject({ code: "PARTIAL" });
+    const next = { env: { VSYNC_PASSPHRASE: readFileSync(out, "utf8") } };
+    writeFileSync(other, "neither of the two", { mode: 0o600 });
+    for (const file of [other, join(place.folder, "none")]) {
+      await expect(rotate(place, { out: file }, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+    }
+    expect((await audit(place.context(next), { env, verify: true })).findings).toEqual([]);
+    expect(await rotate(place, { out, grace: "1h" }, old)).toMatchObject({
+      published: true,
+      generation: 2,
+      graceUntil: expect.stringMatching(/^20/),
+      passphraseIn: out,
+    });
+    expect((await versions(place.context(next), { env })).versions).toHaveLength(2);
+    await backupRestore(place.context(next), { env });
+    expect((await get(place.context(next), { env, name: "VALUE" })).value).toBe("edit");
+  });
+
   test("while a variable holds the new passphrase already: the old one is kept, and what is under it is not lost", async () => {
     const place = await setUp();
     await setValue(place, "edit");

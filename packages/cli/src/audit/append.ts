@@ -59,7 +59,7 @@ export interface AppendOptions {
 }
 
 export interface Appended {
-  /** The log's last chain value, or null when nothing was written. */
+  /** The log's last chain value, or null when nothing was written or it is under other keys. */
   readonly chain: string | null;
   /** What a person should know. */
   readonly warnings: readonly string[];
@@ -124,7 +124,7 @@ async function append(
       (attempt > 0 || options.mayBeThere === true) &&
       (await isThere(remote, current, id))
     ) {
-      return await readLastChain(remote.keys, current.body);
+      return await readLastChain(remote.keys, current.body); // null: it is under keys that this machine has not
     }
     try {
       return await appendTo(remote, current, row, options.now());

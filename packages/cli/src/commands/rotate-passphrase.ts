@@ -1,11 +1,12 @@
 // `vsync rotate-passphrase <env>`: the same secrets under a new passphrase. docs/formats.md section 6, "Rotation".
 
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { deriveKeys, generatePassphrase, passphraseProblem, wipe } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { findPublisher } from "../audit/publisher.ts";
 import { auditRowWriter } from "../audit/write-row.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import { createPrivateFile } from "../config/private-file.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
@@ -13,6 +14,7 @@ import { warnIfCommittable } from "../identity/committable.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
 import { type Grace, isoSeconds, runningGrace } from "../vault/grace.ts";
+import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
 import { graceOf, publishAgain, rotateVault } from "../vault/rotate.ts";
 import { type FinishedRotation, keyPlaces, stagedPassphrase } from "../vault/rotation.ts";
@@ -68,7 +70,13 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
       ? null
       : await readSecretInput(context, newPassphraseFile, "--new-passphrase-file");
   return await withEnvironment(context, input.env, async (environment, opened) => {
-    const { ledger, current } = await readStanding(environment);
+    const standing = await readStanding(environment).catch(async (error: unknown) => {
+      const done = await changeOver(context, environment, input, error);
+      if (done === null) throw error;
+      return done;
+    });
+    if ("did" in standing) return standing;
+    const { ledger, current } = standing;
     if (current === null) {
       const hint = `vsync push ${input.env}   first; or, if nobody has the passphrase yet: vsync init ${input.env} --overwrite`;
       throw new CliError(
@@ -145,6 +153,34 @@ function describeFinished(
     graceUntil: running?.until ?? null,
     passphraseIn: passphrase.source,
   };
+}
+
+/**
+ * Where variables stand in for the keystore, a rotation that was cut short has left its passphrase in the file of --out
+ * only. The same command finds it there, and what is kept on this machine comes under it. Null: it was none such.
+ */
+async function changeOver(
+  context: Context,
+  { remote, local, config, ...environment }: Environment,
+  { env, out }: RotateInput,
+  error: unknown,
+): Promise<RotateResult | null> {
+  if (out === undefined || context.flags.dryRun || toCliError(error).code !== "WRONG_PASSPHRASE") return null;
+  const path = resolve(context.host.cwd, out);
+  if ((await passphraseFromVariables(context)) === null || !existsSync(path)) return null;
+  const { salt, iterations } = config.encryption;
+  const keys = await deriveKeys(await readSecretInput(context, path, "--out"), salt, iterations);
+  try {
+    const under = { remote: { ...remote, keys }, local, config, ...environment };
+    const { current } = await readStanding(under).catch(() => ({ current: null }));
+    if (current === null) return null;
+    await rekeyKeptBundles(local.paths, remote.keys, keys);
+    const { timestamp, generation } = current;
+    const graceUntil = runningGrace(current, local.now())?.until ?? null;
+    return { env, published: true, did: "rotate", generation, timestamp, graceUntil, passphraseIn: out };
+  } finally {
+    wipe(keys.master, keys.sealKey, keys.chainKey);
+  }
 }
 
 // The manifest has room for one grace only: whoever was promised this one would be shut out before its time.
