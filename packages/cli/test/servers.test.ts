@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { decodeConfigBlob } from "@vsync/envelope";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type FakeS3, type FakeS3Options, startFakeS3 } from "../../store/test/fake-s3.ts";
+import { diff } from "../src/commands/diff.ts";
 import { type InitInput, type InitResult, init } from "../src/commands/init.ts";
+import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
 import { runtimeToken } from "../src/commands/runtime-token.ts";
@@ -137,4 +139,30 @@ test("a read-only key makes a token that holds it and not ours", async () => {
   const context = at.place.context({ stdin: secretAccessKey });
   const { config } = await runtimeToken(context, { env: "demo", accessKey: accessKeyId, secretKeyFile: "-" });
   expect(await decodeConfigBlob(config)).toMatchObject({ accessKeyId, secretAccessKey, minGen: 1 });
+});
+
+test("while a server refuses to say what became of a push, commands that only read go on, and others do not", async () => {
+  const { server, place } = await start();
+  await setUp({ server, place });
+  writeSecret(place);
+  await push(place.context(), { env: "demo" });
+  writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=2\n");
+  server.inject({
+    method: "PUT",
+    key: "acme_shop/demo/manifest",
+    times: 1_000,
+    fault: { answer: { status: 500 } },
+  });
+  const unknown = { code: "OUTCOME_UNKNOWN" };
+  await expect(push(place.context(), { env: "demo" })).rejects.toMatchObject(unknown);
+  const [listing, comparing] = [place.context(), place.context()];
+  expect((await versions(listing, { env: "demo" })).versions).toHaveLength(1);
+  const { scalars } = await diff(comparing, { env: "demo", remote: true });
+  expect(scalars.changed).toEqual(["A"]);
+  for (const { said } of [listing, comparing])
+    expect(said().err).toMatch(
+      /does not say whether version \d{8}-\d{6} of demo was published; this is what it has now/,
+    );
+  await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject(unknown);
+  expect(existsSync(join(place.home, ".local/state/vsync/acme_shop/demo/pending.json"))).toBe(true);
 });

@@ -5,6 +5,7 @@ import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
 import { type OlderVersionInput, readOldPassphrase } from "../keys/old-passphrase.ts";
 import { type Differences, findDifferences, formatDifferences } from "../vault/differences.ts";
+import type { Environment } from "../vault/environment.ts";
 import { withModes } from "../vault/file-modes.ts";
 import { isBaseKept, loadKeptBase } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
@@ -98,7 +99,7 @@ async function fromBucket(context: Context, input: DiffInput): Promise<Compared>
       import("../vault/history.ts"),
     ]);
   const oldPassphrase = await readOldPassphrase(context, input);
-  return await withEnvironment(context, env, async (environment) => {
+  const fetch = async (environment: Environment): Promise<Compared> => {
     const { current } = await readStanding(environment);
     if (current === null) return { version: null, files: new Map() };
     const { remote, config } = environment;
@@ -109,5 +110,6 @@ async function fromBucket(context: Context, input: DiffInput): Promise<Compared>
     const command = `vsync diff ${env} --version ${version}`;
     const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase, command);
     return { version, files };
-  });
+  };
+  return await withEnvironment(context, env, fetch, { readsOnly: true });
 }

@@ -42,7 +42,7 @@ const DEFAULT_LIMIT = 20;
 export async function versions(context: Context, input: VersionsInput): Promise<VersionsResult> {
   const { env, key } = input;
   const limit = input.all ? Number.POSITIVE_INFINITY : (input.limit ?? DEFAULT_LIMIT);
-  return await withEnvironment(context, env, async (environment) => {
+  const list = async (environment: Environment): Promise<VersionsResult> => {
     const { current, ledger } = await readStanding(environment);
     if (current === null)
       return { env, versions: [], more: false, ended: missingManifest(environment, ledger) };
@@ -58,7 +58,8 @@ export async function versions(context: Context, input: VersionsInput): Promise<
       ...tellWho(rows.get(version.timestamp)),
     }));
     return { env, versions: listed, more: !step.done, ended: step.done ? step.value : null };
-  });
+  };
+  return await withEnvironment(context, env, list, { readsOnly: true });
 }
 
 /** `key`: the scalar that was asked about. */

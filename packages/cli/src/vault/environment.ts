@@ -41,10 +41,12 @@ export interface Opened {
   readonly recovered: RecoveredPublish | null;
 }
 
-/** What can be done while the key is derived, because `work` will need it. */
+/** What `work` will do, and so what can be done while the key is derived. */
 export interface Expectation {
   /** The manifest will be read, whatever else is found. */
   readonly readsManifest?: boolean;
+  /** Nothing will be changed: a publish that cannot be settled now need not stop it. */
+  readonly readsOnly?: boolean;
   /** An audit row will be written. */
   readonly writesRow?: boolean;
   /** Begins to load modules. */
@@ -56,7 +58,7 @@ export async function withEnvironment<T>(
   context: Context,
   env: string,
   work: (environment: Environment, opened: Opened) => Promise<T>,
-  { readsManifest = false, writesRow = false, load }: Expectation = {},
+  { readsManifest = false, readsOnly = false, writesRow = false, load }: Expectation = {},
 ): Promise<T> {
   const { host, terminal } = context;
   const located = locate(context, env);
@@ -102,7 +104,7 @@ export async function withEnvironment<T>(
       const { auditRowWriter, actor } = auditing;
       const writeAuditRow = auditRowWriter(context, remote, paths, repository.root, actor);
       const environment = { config, vaultFolder, remote, local, terminal, writeAuditRow };
-      const recovered = await recoverEarlierWork(environment);
+      const recovered = await recoverEarlierWork(environment, readsOnly);
       const finishedRotation = settled?.finished ?? null;
       return await work(environment, { located, passphrase, finishedRotation, recovered });
     } finally {

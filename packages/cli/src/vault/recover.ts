@@ -21,14 +21,14 @@ export interface RecoveredPublish {
   readonly became: "committed" | "dropped" | "untraceable" | "manifest-gone";
 }
 
-/** Every command's first step. Returns what it found of an interrupted publish; null: there was none. */
-export async function recoverEarlierWork({
-  remote,
-  local: { paths },
-  vaultFolder,
-  terminal,
-  writeAuditRow,
-}: Environment): Promise<RecoveredPublish | null> {
+/**
+ * Every command's first step. Returns what it found of an interrupted publish; null: there was none. One that the bucket
+ * does not tell of stays pending: it stops the command, unless that `readsOnly` and the keys stay the same.
+ */
+export async function recoverEarlierWork(
+  { remote, local: { paths }, vaultFolder, terminal, writeAuditRow }: Environment,
+  readsOnly = false,
+): Promise<RecoveredPublish | null> {
   removeLeftovers(vaultFolder); // of a `set` that was killed: a push would publish it
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
@@ -39,7 +39,14 @@ export async function recoverEarlierWork({
     const { finished } = swap;
     if (finished?.audit) await writeAuditRow(finished.audit, finished.synced, true);
   }
-  const publish = await recoverPublish(remote, paths, writeAuditRow);
+  const publish = await recoverPublish(remote, paths, writeAuditRow).catch((error: unknown) => {
+    const isUndecided = error instanceof CliError && error.code === "OUTCOME_UNKNOWN";
+    // While a rotation or a take-over is on its way, these keys may not be those of what the bucket has.
+    const { operation = "" } = loadPending(paths) ?? {};
+    if (!readsOnly || !isUndecided || !["push", "restore"].includes(operation)) throw error;
+    terminal.note(`${error.message}; this is what it has now`);
+    return null;
+  });
   if (publish !== null) terminal.note(describePublish(publish));
   return publish;
 }

@@ -1,10 +1,12 @@
 // The publish protocol row by row: docs/formats.md section 6, "Publishing".
 
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { StoreError } from "@vsync/store";
 import { describe, expect, it } from "vitest";
 import { toCliError } from "../../src/cli-error.ts";
 import { loadPending } from "../../src/vault/pending.ts";
+import { recoverEarlierWork } from "../../src/vault/recover.ts";
 import { watchDisk } from "./disk.ts";
 import { faultyStore } from "./faulty-store.ts";
 import { type MemoryStore, memoryStore } from "./memory-store.ts";
@@ -61,6 +63,26 @@ describe("the swap of the manifest", () => {
       "get",
     ]);
     expect(await readHistory(store)).toHaveLength(1);
+
+    // What only reads goes on meanwhile; what is not about the outcome stops it too.
+    const still = ann.restarted(manifestFaults(store, ["unavailable", "unavailable", "unavailable"]));
+    expect(await recoverEarlierWork(still.environment, true)).toBeNull();
+    expect(still.notes).toEqual([
+      expect.stringMatching(/20260501-120100 of demo was published; this is what/),
+    ]);
+    const { pending } = still.environment.local.paths;
+    const asPushed = readFileSync(pending, "utf8");
+    for (const operation of ["rotate", "take-over"]) {
+      writeFileSync(pending, asPushed.replace('"push"', `"${operation}"`));
+      const again = ann.restarted(manifestFaults(store, ["unavailable", "unavailable", "unavailable"]));
+      const failure = await failureOf(recoverEarlierWork(again.environment, true));
+      expect(failure).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    }
+    writeFileSync(pending, asPushed);
+    const silent = ann.restarted(faultyStore(store, () => "unavailable"));
+    expect(await failureOf(recoverEarlierWork(silent.environment, true))).toMatchObject({
+      code: "UNREACHABLE",
+    });
 
     const next = ann.restarted(store);
     expect(await next.push()).toMatchObject({ published: false, generation: 2 });
