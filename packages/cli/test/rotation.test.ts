@@ -424,6 +424,9 @@ describe("interrupted", () => {
     for (const file of [other, join(place.folder, "none")]) {
       await expect(rotate(place, { out: file }, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
     }
+    await expect(rotate(place, { out, newPassphraseFile: other }, old)).rejects.toMatchObject({
+      code: "WRONG_PASSPHRASE",
+    });
     expect((await audit(place.context(next), { env, verify: true })).findings).toEqual([]);
     expect(await rotate(place, { out, grace: "1h" }, old)).toMatchObject({
       published: true,

@@ -71,7 +71,7 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
       : await readSecretInput(context, newPassphraseFile, "--new-passphrase-file");
   return await withEnvironment(context, input.env, async (environment, opened) => {
     const standing = await readStanding(environment).catch(async (error: unknown) => {
-      const done = await changeOver(context, environment, input, error);
+      const done = await changeOver(context, environment, input, chosen, error);
       if (done === null) throw error;
       return done;
     });
@@ -163,13 +163,16 @@ async function changeOver(
   context: Context,
   { remote, local, config, ...environment }: Environment,
   { env, out }: RotateInput,
+  chosen: string | null,
   error: unknown,
 ): Promise<RotateResult | null> {
   if (out === undefined || context.flags.dryRun || toCliError(error).code !== "WRONG_PASSPHRASE") return null;
   const path = resolve(context.host.cwd, out);
   if ((await passphraseFromVariables(context)) === null || !existsSync(path)) return null;
+  const next = await readSecretInput(context, path, "--out");
+  if (chosen !== null && chosen !== next) return null;
   const { salt, iterations } = config.encryption;
-  const keys = await deriveKeys(await readSecretInput(context, path, "--out"), salt, iterations);
+  const keys = await deriveKeys(next, salt, iterations);
   try {
     const under = { remote: { ...remote, keys }, local, config, ...environment };
     const { current } = await readStanding(under).catch(() => ({ current: null }));
