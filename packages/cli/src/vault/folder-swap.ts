@@ -3,6 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import {
+  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -21,6 +22,7 @@ import { basename, dirname, join } from "node:path";
 import type { VaultFile, VaultFiles } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { namePath, removePrivateFile, syncDir } from "../config/private-file.ts";
+import { shellWord } from "../shell-word.ts";
 import { keepBase, pruneBases } from "./kept-bundles.ts";
 import { loadLedger, type Synced, saveLedger, syncedFromJson, syncedToJson, withSynced } from "./ledger.ts";
 import { type AuditIntent, auditIntentFromJson } from "./pending.ts";
@@ -58,6 +60,8 @@ interface Swap {
   /** Null while `new` is being built; then what the ledger says once it has taken the folder's place. */
   readonly synced: Synced | null;
   readonly audit: AuditIntent | null;
+  /** It is finished or undone; what could not be removed is all that is left to do. */
+  readonly settled: boolean;
 }
 
 /** A swap that an earlier command left half done, and what became of it now. */
@@ -75,7 +79,7 @@ export function replaceFolder(paths: StatePaths, replacement: Replacement): Sync
   const parent = dirname(folder);
   mkdirSync(parent, { recursive: true });
   const staging = join(parent, `.vsync-${basename(folder)}-${randomBytes(8).toString("hex")}`);
-  let swap: Swap = { folder, staging, synced: null, audit };
+  let swap: Swap = { folder, staging, synced: null, audit, settled: false };
   let synced: Synced;
   try {
     saveSwap(paths, swap);
@@ -91,17 +95,50 @@ export function replaceFolder(paths: StatePaths, replacement: Replacement): Sync
   return synced;
 }
 
-/** Finishes a swap whose new folder is in place, undoes any other. Null when none was under way. */
-export function recoverSwap(paths: StatePaths): RecoveredSwap | null {
-  const swap = loadSwap(paths);
-  if (swap === null) return null;
-  const { folder, synced, audit } = swap;
-  if (synced === null || !isInPlace(swap)) {
-    undo(paths, swap);
-    return { folder, finished: null };
+/**
+ * Finishes a swap whose new folder is in place, undoes any other. Null when there was none to settle. `vaultFolder`:
+ * where it is now. What cannot be done stops no command that comes after; `warn` has it, and what to do.
+ */
+export function recoverSwap(
+  paths: StatePaths,
+  vaultFolder: string,
+  warn: (text: string) => void,
+): RecoveredSwap | null {
+  const found = loadSwap(paths);
+  if (found === null) return null;
+  const swap = atItsPlace(found, vaultFolder);
+  const { folder, staging, synced, audit } = swap;
+  if (!existsSync(dirname(staging))) {
+    warn(
+      `what a pull into ${folder} left unfinished waits: ${dirname(folder)} is not there any more. If the repository was moved, any vsync command on this environment in it finishes or undoes that; if it is gone for good: rm ${shellWord(paths.swap)}`,
+    );
+    return null;
   }
-  complete(paths, swap, synced);
-  return { folder, finished: { synced, audit } };
+  const finished = synced !== null && isInPlace(swap) ? { synced, audit } : null;
+  if (!swap.settled) {
+    if (finished === null) putBack(swap);
+    else saveLedger(paths, withSynced(loadLedger(paths), finished.synced));
+    pruneBases(paths);
+  }
+  try {
+    removeStaging(staging);
+    removePrivateFile(paths.swap);
+  } catch (error) {
+    if (!swap.settled) saveSwap(paths, { ...swap, settled: true });
+    warn(
+      `${staging}, which may hold what a pull replaced, cannot be removed (${(error as Error).message}): ${removal(staging, error)}`,
+    );
+  }
+  return swap.settled ? null : { folder, finished };
+}
+
+// Its random name tells a staging folder that was moved, with the repository around it.
+function atItsPlace(swap: Swap, vaultFolder: string): Swap {
+  const staging = join(dirname(vaultFolder), basename(swap.staging));
+  if (existsSync(swap.staging) || !existsSync(staging)) return swap;
+  const { synced } = swap;
+  const moved = synced && { ...synced, folder: { ...synced.folder, path: vaultFolder } };
+  return { ...swap, folder: vaultFolder, staging, synced: moved };
 }
 
 function build(paths: StatePaths, { folder, staging }: Swap, { files, becomes, now }: Replacement): Synced {
@@ -136,19 +173,35 @@ function exchange({ folder, staging }: Swap, before: Listing | null): void {
 
 /** The swap has happened; from here on nothing undoes it, and each step can be taken twice. */
 function complete(paths: StatePaths, { staging }: Swap, synced: Synced): void {
-  try {
+  const attempt = (step: () => void, hintFor: (error: unknown) => string): void => {
+    try {
+      step();
+    } catch (error) {
+      const message = `the vault folder is replaced, but not all is tidied up: ${(error as Error).message}`;
+      throw new CliError("PARTIAL", message, hintFor(error), { cause: error });
+    }
+  };
+  const goOn = () =>
+    `put that right, then run any vsync command on this environment; until then ${staging} may hold what was there before`;
+  attempt(() => {
     saveLedger(paths, withSynced(loadLedger(paths), synced));
     pruneBases(paths);
-    rmSync(staging, { recursive: true, force: true });
-    removePrivateFile(paths.swap);
-  } catch (error) {
-    const message = `the vault folder is replaced, but not all is tidied up: ${(error as Error).message}`;
-    const hint = `put that right, then run any vsync command on this environment; until then ${staging} may hold what was there before`;
-    throw new CliError("PARTIAL", message, hint, { cause: error });
-  }
+  }, goOn);
+  attempt(
+    () => removeStaging(staging),
+    (error) => `what was there before is still on the disk; to remove it: ${removal(staging, error)}`,
+  );
+  attempt(() => removePrivateFile(paths.swap), goOn);
 }
 
 function undo(paths: StatePaths, swap: Swap): void {
+  putBack(swap);
+  pruneBases(paths);
+  removeStaging(swap.staging);
+  removePrivateFile(paths.swap);
+}
+
+function putBack(swap: Swap): void {
   const { folder, staging } = swap;
   const old = join(staging, "old");
   if (isInPlace(swap)) renameSync(folder, join(staging, "new"));
@@ -156,9 +209,29 @@ function undo(paths: StatePaths, swap: Swap): void {
     makeWay(folder, old);
     renameSync(old, folder);
   }
-  rmSync(staging, { recursive: true, force: true });
-  pruneBases(paths);
-  removePrivateFile(paths.swap);
+}
+
+/** With the folders that somebody took the owner's permissions from. */
+function removeStaging(staging: string): void {
+  try {
+    rmSync(staging, { recursive: true, force: true });
+  } catch {
+    openFolders(staging);
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function openFolders(folder: string): void {
+  chmodSync(folder, 0o700);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) openFolders(join(folder, entry.name));
+  }
+}
+
+/** The owner's permissions are not what is missing: what is somebody else's only root removes. */
+function removal(staging: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return `${code === "EACCES" || code === "EPERM" ? "sudo " : ""}rm -r ${shellWord(staging)}`;
 }
 
 // The inode tells the new folder from the old one, whatever was moved or removed since. Its device is that of the
@@ -243,10 +316,12 @@ function parseSwap(fields: Record<string, unknown>): Swap | null {
   const { folder, staging } = fields;
   const synced = fields.synced === null ? null : syncedFromJson(fields.synced);
   const audit = fields.audit === null ? null : auditIntentFromJson(fields.audit);
+  const settled = fields.settled ?? false; // earlier versions did not write it
   const sound =
     typeof folder === "string" &&
     typeof staging === "string" &&
+    typeof settled === "boolean" &&
     (synced !== null || fields.synced === null) &&
     (audit !== null || fields.audit === null);
-  return sound ? { folder, staging, synced, audit } : null;
+  return sound ? { folder, staging, synced, audit, settled } : null;
 }

@@ -33,7 +33,7 @@ export async function recoverEarlierWork(
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
   removeLeftovers(paths.bases);
-  const swap = recoverSwap(paths);
+  const swap = recoverSwap(paths, vaultFolder, terminal.warn);
   if (swap !== null) {
     terminal.note(describeSwap(swap));
     const { finished } = swap;

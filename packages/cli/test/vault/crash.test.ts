@@ -1,12 +1,13 @@
 // The process may end before any change on the disk: each file is wholly old or wholly new, and the next command, whichever
 // it is, finishes or undoes the rest. docs/formats.md sections 6 and 9.
 
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
-import { toCliError } from "../../src/cli-error.ts";
+import { type CliError, toCliError } from "../../src/cli-error.ts";
 import { loadLedger } from "../../src/vault/ledger.ts";
+import { pullVault } from "../../src/vault/pull.ts";
 import { recoverEarlierWork } from "../../src/vault/recover.ts";
 import { type DiskStep, watchDisk } from "./disk.ts";
 import { faultyStore } from "./faulty-store.ts";
@@ -300,6 +301,92 @@ describe("a recovery that is killed", () => {
     await bob.recover();
     expect(bob.vault()).toEqual(OLD);
   });
+});
+
+describe("what a pull replaced", () => {
+  /** As root no permission is missing. */
+  async function asSomebodyElse(work: () => Promise<void>): Promise<void> {
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) process.seteuid?.(65534);
+    try {
+      await work();
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+  }
+
+  it.runIf(process.getuid !== undefined)(
+    "is removed although somebody made a folder in it read-only",
+    async () => {
+      await asSomebodyElse(async () => {
+        const { bob } = await makeWorld();
+        chmodSync(join(bob.folder, "vault", "tls"), 0o500);
+        expect(await bob.pull()).toMatchObject({ updated: true });
+        expect(bob.vault()).toEqual(NEW);
+        expectTidy(bob);
+      });
+    },
+  );
+
+  it("and cannot be removed ends no later command: each warns, until it is gone, and none goes back", async () => {
+    const { store, bob } = await makeWorld();
+    const failure = Object.assign(new Error("EPERM: not yours"), { code: "EPERM", syscall: "unlink" });
+    const stuck = <T>(work: () => Promise<T>): Promise<T> =>
+      watchDisk(({ operation }) => {
+        if (operation === "rm") throw failure;
+      }, work);
+    const answer: CliError = await stuck(() => bob.pull()).catch((error) => error);
+    const [staging] = readdirSync(bob.folder).filter((name) => name.startsWith(".vsync-"));
+    const command = `sudo rm -r ${join(bob.folder, staging!)}`;
+    expect(answer).toMatchObject({ code: "PARTIAL", hint: expect.stringContaining(command) });
+    expect(bob.vault()).toEqual(NEW);
+    bob.edit({ ".env.demo": "A=3\n" });
+    await stuck(() => bob.push());
+    expect(bob.notes).toEqual([expect.stringContaining("is at version")]);
+    await stuck(() => bob.recover());
+    expect(bob.warnings).toEqual([expect.stringContaining(command), expect.stringContaining(command)]);
+    expect(bob.notes).toHaveLength(1);
+    expect(loadLedger(bob.environment.local.paths).synced[0]?.generation).toBe(3);
+    rmSync(join(bob.folder, staging!), { recursive: true });
+    await bob.recover();
+    expect(bob.warnings).toHaveLength(2);
+    expectTidy(bob);
+    const pulls = (await readAudit(store)).filter(({ action }) => action === "pull");
+    expect(pulls).toHaveLength(2); // one for each generation
+  });
+
+  it.each([
+    ["before", 0, OLD],
+    ["after", 1, NEW],
+  ] as const)(
+    "is settled where the repository was moved to: killed just %s the exchange",
+    async (_, offset, vault) => {
+      const makeShop = async (): Promise<World> => {
+        const world = await makeWorld();
+        mkdirSync(join(world.bob.folder, "shop"));
+        renameSync(join(world.bob.folder, "vault"), join(world.bob.folder, "shop", "vault"));
+        return world;
+      };
+      const pull = ({ environment, folder }: Writer) =>
+        pullVault({ ...environment, vaultFolder: join(folder, "shop", "vault") }, { env: "demo" });
+      const steps = await stepsOf((await makeShop()).bob, pull);
+      const exchange = steps.find(({ operation, path }) => operation === "rename" && path.endsWith("/new"))!;
+      const world = await makeShop();
+      await runUntil(exchange.index + offset, world, pull);
+      const { environment, folder, notes, warnings } = world.bob;
+      const [shop, moved] = [join(folder, "shop"), join(folder, "moved")];
+      renameSync(shop, moved);
+      await recoverEarlierWork({ ...environment, vaultFolder: join(folder, "elsewhere", "vault") });
+      expect(notes).toEqual([]);
+      expect(warnings).toEqual([expect.stringContaining(`${shop} is not there any more`)]);
+      const there = { ...environment, vaultFolder: join(moved, "vault") };
+      await recoverEarlierWork(there);
+      expect(notes).toEqual([expect.stringContaining(join(moved, "vault"))]);
+      expect(readdirSync(moved)).toEqual(["vault"]);
+      expect(readFileSync(join(moved, "vault", ".env.demo"), "utf8")).toBe(vault[".env.demo"]);
+      expect(existsSync(environment.local.paths.swap)).toBe(false);
+    },
+  );
 });
 
 describe("a push that is killed", () => {
