@@ -8,6 +8,7 @@ import { type AuditRemote, auditKey, MAX_AUDIT_BYTES } from "./append.ts";
 export interface Segment {
   /** Relative to the prefix. */
   readonly name: string;
+  readonly body: Uint8Array;
   readonly log: AuditLog;
   /** The file's bytes are those that the next one vouches for; null for the current file, which none vouches for. */
   readonly digestHolds: boolean | null;
@@ -29,7 +30,7 @@ export async function* readSegments(remote: AuditRemote): AsyncGenerator<Segment
     const { prev, prev_sha256: digest } = parseMeta(log.rows[0]);
     const previous = isSegmentName(prev) && !seen.has(prev) ? prev : null;
     const digestHolds = expected === null ? null : toHex(await sha256([found.body])) === expected;
-    yield { name, log, digestHolds, previous };
+    yield { name, body: found.body, log, digestHolds, previous };
     if (previous === null) return null;
     seen.add(previous);
     name = previous;
@@ -47,6 +48,30 @@ async function getSegment(
     if (error instanceof StoreError && error.code === "TOO_LARGE") return "too-large";
     throw error;
   }
+}
+
+/**
+ * Whether the stored file is a copy, under its own name, of what one of the segments was before it grew: somebody was
+ * closing it when another row came. That it grew shows that the copy was never the end of the log: one that a segment is
+ * equal to may be what a log that was put back leads up to. Byte for byte, as the chain may be that of a former key.
+ */
+export async function isEarlierState(
+  { store, prefix }: AuditRemote,
+  name: string,
+  segments: readonly Segment[],
+): Promise<boolean> {
+  if (!isSegmentName(name)) return false;
+  const copy = (await store.get(prefix + name, { maxBytes: MAX_AUDIT_BYTES }).catch(nullIfUnfit))?.body;
+  if (copy === undefined || !name.endsWith(`-${toHex(await sha256([copy])).slice(0, 8)}.csv`)) return false;
+  return segments.some(
+    ({ body }) => copy.length < body.length && Buffer.compare(copy, body.subarray(0, copy.length)) === 0,
+  );
+}
+
+/** No file of a log is too large, or another than the store says: whatever else is wrong, the caller has to know. */
+function nullIfUnfit(error: unknown): null {
+  if (error instanceof StoreError && (error.code === "TOO_LARGE" || error.code === "CORRUPT")) return null;
+  throw error;
 }
 
 /** A row's `meta`, empty when it is no JSON object. */

@@ -17,8 +17,12 @@ export interface Evidence {
   readonly segments: readonly Segment[];
   /** Why the log could not be read further back, or null. */
   readonly ended: string | null;
-  /** Names below the prefix that `audit/` holds; null when the credentials may not list. */
+  /**
+   * Names below the prefix that `audit/` holds, but for earlier states of a segment, which say nothing that it does not;
+   * null when the credentials may not list.
+   */
   readonly stored: readonly string[] | null;
+  /** Those that must have a row. */
   readonly versions: readonly Version[];
   /** The last chain value this machine saw; null: none yet. */
   readonly rememberedChain: string | null;

@@ -2,7 +2,7 @@
 
 import type { AuditRow } from "@vsync/envelope";
 import { OWN_META } from "../audit/intent.ts";
-import { describeActor, parseMeta, readSegments, type Segment } from "../audit/read-log.ts";
+import { describeActor, isEarlierState, parseMeta, readSegments, type Segment } from "../audit/read-log.ts";
 import { type Finding, judgeLog } from "../audit/verify.ts";
 import { CliError } from "../cli-error.ts";
 import type { Context, Said } from "../context.ts";
@@ -25,6 +25,8 @@ export interface AuditLogInput {
 
 export interface AuditLogResult {
   readonly env: string;
+  /** False: the environment was set up to keep no log. */
+  readonly enabled: boolean;
   /** Newest first. */
   readonly rows: readonly AuditRow[];
   readonly more: boolean;
@@ -53,13 +55,16 @@ export async function audit(context: Context, input: AuditLogInput): Promise<Aud
     const wanted = (row: AuditRow): boolean =>
       !(Date.parse(row.ts) < sinceMs) && (input.action === undefined || row.action === input.action);
     const { rows, more } = await newestRows(environment, wanted, limit);
-    return { env, rows, more, findings, csv: input.csv ? toCsv(rows) : null };
+    const { enabled } = environment.config.audit;
+    return { env, enabled, rows, more, findings, csv: input.csv ? toCsv(rows) : null };
   });
 }
 
-export function describeAudit({ env, rows, more, findings, csv }: AuditLogResult): Said {
-  const verified =
+export function describeAudit({ env, enabled, rows, more, findings, csv }: AuditLogResult): Said {
+  const held =
     findings === null ? [] : [`the audit log of ${env} holds: every row follows from the one before`];
+  const isEmpty = rows.length === 0 && !enabled;
+  const verified = isEmpty ? [`${env} keeps no audit log: it was set up with --no-audit`] : held;
   if (csv !== null) return { out: csv, notes: verified };
   if (rows.length === 0) return { notes: [...verified, `no rows of ${env} to show`] };
   const cells = rows.map((row) => [
@@ -91,7 +96,7 @@ async function newestRows(
 }
 
 async function verify(environment: Environment): Promise<Finding[]> {
-  const { remote, local } = environment;
+  const { remote, local, config } = environment;
   const rememberedChain = loadLedger(local.paths).auditChain;
   const segments: Segment[] = [];
   const walk = readSegments(remote);
@@ -101,18 +106,26 @@ async function verify(environment: Environment): Promise<Finding[]> {
   const { current, ledger } = await readStanding(environment);
   const missing = current === null ? missingManifest(environment, ledger) : null;
   const versions: Version[] = [];
-  if (current !== null) for await (const version of walkHistory(remote, current)) versions.push(version);
-  const stored = await listClosed(environment);
+  const isKept = config.audit.enabled || segments.length > 0 || step.value !== null;
+  if (current !== null && isKept)
+    for await (const version of walkHistory(remote, current)) versions.push(version);
+  const stored = await listClosed(environment, segments);
   const findings = judgeLog({ segments, ended: step.value, stored, versions, rememberedChain, chains });
   return missing === null ? findings : [{ file: null, row: null, problem: missing }, ...findings];
 }
 
 /** Null where the credentials may not list: then foreign files cannot be seen. */
-async function listClosed({ remote, terminal }: Environment): Promise<string[] | null> {
+async function listClosed(
+  { remote, terminal }: Environment,
+  segments: readonly Segment[],
+): Promise<string[] | null> {
+  const known = new Set(segments.map(({ name }) => name));
   try {
     const names: string[] = [];
-    for await (const { key } of remote.store.list(`${remote.prefix}audit/`))
-      names.push(key.slice(remote.prefix.length));
+    for await (const { key } of remote.store.list(`${remote.prefix}audit/`)) {
+      const name = key.slice(remote.prefix.length);
+      if (known.has(name) || !(await isEarlierState(remote, name, segments))) names.push(name);
+    }
     return names;
   } catch (error) {
     terminal.warn(`closed files that no row names were not looked for: ${(error as Error).message}`);
