@@ -191,6 +191,10 @@ describe("a mistake on the command line", () => {
     [["init", "demo", "--iterations", "6e5"], "vsync init --help"],
     [["runtime-token", "demo", "--format", "xml"], "vsync runtime-token --help"],
     [["init", "demo", "--keep", "--edit"], "vsync init --help"],
+    [["versions", "demo", "--limit", "0"], "vsync versions --help"],
+    [["audit", "demo", "--limit", "0"], "vsync audit --help"],
+    [["versions", "demo", "--all", "--limit", "3"], "vsync versions --help"],
+    [["audit", "demo", "--limit", "3", "--all"], "vsync audit --help"],
   ])("%j: %s", async (args, hint) => {
     const plain = await vsync(args, { status: 1 });
     expect(plain.stdout).toBe("");

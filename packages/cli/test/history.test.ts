@@ -373,6 +373,24 @@ test("audit --verify passes on a log as it was written, and names what was done 
   );
 });
 
+test("an environment that keeps no log says so, and --verify finds nothing wrong with that", async () => {
+  const place = makeWorkplace();
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000, audit: false });
+  await setValue(place, "one");
+  await push(place.context(), { env });
+  const stored = join(place.folder, "bucket/acme_shop/demo");
+  for (const verify of [false, true]) {
+    const result = await audit(place.context(), { env, verify });
+    expect(result).toMatchObject({ enabled: false, rows: [], findings: verify ? [] : null });
+    expect(describeAudit(result).notes?.[0]).toBe("demo keeps no audit log: it was set up with --no-audit");
+  }
+  const logged = await publishValues("one");
+  mkdirSync(join(stored, "audit"), { recursive: true });
+  const log = readFileSync(join(logged.stored, "audit.csv"));
+  writeFileSync(join(stored, "audit", "20260501-120000-00000000.csv"), log);
+  await expect(audit(place.context(), { env, verify: true })).rejects.toMatchObject({ code: "CORRUPT" });
+});
+
 test("audit shows rows that somebody else put there, and neither stumbles over them nor has a spreadsheet run them", async () => {
   const place = await publishValues("one");
   const nested = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;

@@ -31,3 +31,9 @@ export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
   return Number(text);
 }
+
+/** How many to show: none would read as if there were none. */
+export function count(text: string): number {
+  if (!/^0*[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError("It takes a whole number from 1.");
+  return Number(text);
+}

@@ -2,14 +2,14 @@
 
 import { type Command, Option } from "commander";
 import { AUDIT_ACTIONS } from "../audit/actions.ts";
-import { audited, type Execute, wholeNumber } from "./declare.ts";
+import { audited, count, type Execute } from "./declare.ts";
 
 export function declareHistory(program: Command, execute: Execute): void {
   program
     .command("versions <env>")
     .description("what was published, newest first: by whom, when, why")
-    .option("--limit <n>", "show so many (default 20)", wholeNumber)
-    .option("--all", "show all")
+    .option("--limit <n>", "show so many (default 20)", count)
+    .addOption(new Option("--all", "show all").conflicts("limit"))
     .option("--key <name>", "only the versions that changed this value")
     .action((env: string, options) =>
       execute(async (context) => {
@@ -32,8 +32,8 @@ export function declareHistory(program: Command, execute: Execute): void {
   program
     .command("audit <env>")
     .description("who did what, newest first; --verify checks the log's chain")
-    .option("--limit <n>", "show so many (default 50)", wholeNumber)
-    .option("--all", "show all")
+    .option("--limit <n>", "show so many (default 50)", count)
+    .addOption(new Option("--all", "show all").conflicts("limit"))
     .option("--since <time>", "from this date or time on")
     .addOption(new Option("--action <name>", "only what it names").choices(AUDIT_ACTIONS))
     .option("--csv", "as CSV on stdout")
