@@ -52,7 +52,7 @@ async function getSegment(
 
 /**
  * Whether the stored file is a copy, under its own name, of what one of the segments was before it grew: somebody was
- * closing it when another row came. That it grew shows that the copy was never the end of the log: one that a segment is
+ * closing it when another row came. That a row could be added shows that the copy was never the end of the log: one that a segment is
  * equal to may be what a log that was put back leads up to. Byte for byte, as the chain may be that of a former key.
  */
 export async function isEarlierState(
@@ -64,8 +64,17 @@ export async function isEarlierState(
   const copy = (await store.get(prefix + name, { maxBytes: MAX_AUDIT_BYTES }).catch(nullIfUnfit))?.body;
   if (copy === undefined || !name.endsWith(`-${toHex(await sha256([copy])).slice(0, 8)}.csv`)) return false;
   return segments.some(
-    ({ body }) => copy.length < body.length && Buffer.compare(copy, body.subarray(0, copy.length)) === 0,
+    (segment, index) =>
+      copy.length < segment.body.length &&
+      Buffer.compare(copy, segment.body.subarray(0, copy.length)) === 0 &&
+      isVerified(segment, segments[index - 1]),
   );
+}
+
+/** Whether only holders of the passphrase wrote it: of a closed one the row that names it says so, whose key may be another. */
+function isVerified({ log, digestHolds }: Segment, next: Segment | undefined): boolean {
+  if (next === undefined) return log.firstBadRow === null;
+  return digestHolds === true && parseMeta(next.log.rows[0]).prev_chain === undefined;
 }
 
 /** No file of a log is too large, or another than the store says: whatever else is wrong, the caller has to know. */

@@ -26,18 +26,22 @@ async function append(store: ObjectStore, keys = KEYS, former?: typeof KEYS): Pr
   expect(warnings).toEqual([]);
 }
 
-/** A rotator had copied the log when a teammate, who did not know yet, added a row: the longer log was closed. */
-async function makeRace(): Promise<{ store: MemoryStore; copy: string; closed: string }> {
-  const store = memoryStore();
-  await append(store);
-  await append(store);
-  const { body, metadata } = await sealManifest(OTHER_KEYS, "p/", {
+async function putManifest(store: MemoryStore, keys: typeof KEYS): Promise<void> {
+  const { body, metadata } = await sealManifest(keys, "p/", {
     timestamp: VERSION,
     generation: 7,
     sha256: "0".repeat(64),
     writeId: "0".repeat(32),
   });
   await store.put("p/manifest", body, { metadata });
+}
+
+/** A rotator had copied the log when a teammate, who did not know yet, added a row: the longer log was closed. */
+async function makeRace(): Promise<{ store: MemoryStore; copy: string; closed: string }> {
+  const store = memoryStore();
+  await append(store);
+  await append(store);
+  await putManifest(store, OTHER_KEYS);
   let isFirst = true;
   const racing = faultyStore(store, async ({ operation }) => {
     if (operation === "putIfMatch" && isFirst) {
@@ -51,11 +55,16 @@ async function makeRace(): Promise<{ store: MemoryStore; copy: string; closed: s
   return { store, copy: copy!.slice(2), closed: closed!.slice(2) };
 }
 
-const remoteOf = (store: MemoryStore) => ({ store, keys: OTHER_KEYS, prefix: "p/", singleWriter: false });
+const remoteOf = (store: MemoryStore, keys = OTHER_KEYS) => ({
+  store,
+  keys,
+  prefix: "p/",
+  singleWriter: false,
+});
 
-async function segmentsOf(store: MemoryStore): Promise<Segment[]> {
+async function segmentsOf(store: MemoryStore, keys = OTHER_KEYS): Promise<Segment[]> {
   const segments: Segment[] = [];
-  for await (const segment of readSegments(remoteOf(store))) segments.push(segment);
+  for await (const segment of readSegments(remoteOf(store, keys))) segments.push(segment);
   return segments;
 }
 
@@ -90,6 +99,21 @@ test("what a log that was put back is equal to is none: rows came after it", asy
   const { store, closed } = await makeRace();
   await store.put("p/audit.csv", store.objects.get(`p/${closed}`)!.body);
   expect(await isEarlierState(remoteOf(store), closed, await segmentsOf(store))).toBe(false);
+});
+
+test("what grew by no row of a holder of the passphrase is none, closed since or not", async () => {
+  const store = memoryStore();
+  await putManifest(store, KEYS);
+  await append(store);
+  const copy = await addClosed(store, store.objects.get("p/audit.csv")!.body);
+  const junk = Buffer.from("2026-05-01T12:00:00.000Z,push,,7,h,,u,,1,node,{},00\n");
+  await store.put("p/audit.csv", Buffer.concat([store.objects.get(`p/${copy}`)!.body, junk]));
+  for (const length of [1, 2]) {
+    const segments = await segmentsOf(store, KEYS);
+    expect(segments).toHaveLength(length);
+    expect(await isEarlierState(remoteOf(store, KEYS), copy, segments)).toBe(false);
+    await append(store);
+  }
 });
 
 test("a file too large for a log is none", async () => {
