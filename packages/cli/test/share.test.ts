@@ -249,9 +249,11 @@ test("nothing of a share is believed unchecked", async () => {
   await expect(forge({ config: { ...genuine, files: { vaultFolder: "../../etc" } } })).rejects.toMatchObject({
     code: "INPUT",
   });
-  await expect(forge({ config: { ...genuine, files: { vaultFolder: ".vscode" } } })).rejects.toMatchObject({
-    code: "CORRUPT",
-  });
+  for (const vaultFolder of [".vscode", "a/\u200c.vscode", "VSCODE~1"]) {
+    await expect(forge({ config: { ...genuine, files: { vaultFolder } } })).rejects.toMatchObject({
+      code: "CORRUPT",
+    });
+  }
   await expect(forge({ config: { ...genuine, prefix: "../x/" } })).rejects.toMatchObject({ code: "CORRUPT" });
   await expect(
     forge({ config: { ...genuine, s3: { ...genuine.s3, endpoint: "javascript:1" } } }),

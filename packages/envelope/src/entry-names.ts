@@ -35,7 +35,7 @@ export function canonicalName(name: string): string {
   return name.normalize("NFC");
 }
 
-/** Why a vault may not hold a file of this name, or null. */
+/** Why a vault may not hold a file of this name, or lie in a folder of it, or null. */
 export function nameProblem(name: string): string | null {
   if (name === "") return "it has no name";
   if (CONTROL.test(name)) return "its name has a control character";

@@ -48,6 +48,7 @@ export {
   toHex,
   utf8,
 } from "./encoding.ts";
+export { canonicalName, nameProblem } from "./entry-names.ts";
 export { parseEnv, scalarsFile, setEnvValue, unsetEnvValue } from "./env-file.ts";
 export {
   BundleCorruptError,

@@ -41,6 +41,9 @@ export function checkReceivedConfig(env: string, raw: unknown, { name, anew }: S
   return config;
 }
 
+/** Or an alias of one: by characters that some file systems leave out, by the short name that Windows gives. */
+const HIDDEN = /^\p{Cf}*\.|~\d/u;
+
 /** The vault folder that it names, as this repository writes it: no folder whose files a tool would run or obey. */
 export function receivedVaultFolder(
   repository: Repository,
@@ -49,7 +52,7 @@ export function receivedVaultFolder(
   env: string,
 ): string {
   const inside = checkVaultFolder(repository, folder);
-  if (!inside.split("/").some((part) => part.startsWith("."))) return inside;
+  if (!inside.split("/").some((part) => HIDDEN.test(part))) return inside;
   throw new CliError(
     "CORRUPT",
     `the ${name} wants its secrets in ${visible(inside)}, where other programs look for instructions`,

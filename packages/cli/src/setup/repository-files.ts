@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { canonicalName, nameProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile, nameTemporary, removeLeftovers, syncDir } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
@@ -41,13 +42,12 @@ export function orBack(act: () => void, putBack: Undo): Undo {
 /** The vault folder as the config holds it: relative to the root, `/`-separated, inside the repository. */
 export function checkVaultFolder({ root }: Repository, folder: string): string {
   const inside = relative(root, resolve(root, folder)).split(sep).join("/");
-  const parts = inside.split("/");
-  const refused =
-    isAbsolute(inside) || parts.some((part) => ["", "..", ".git"].includes(part) || /[\\:]/.test(part));
-  if (!refused) return inside;
+  const outside = inside === "" || inside.split("/").includes("..") || isAbsolute(inside);
+  const problem = outside ? `it is no folder inside ${root}` : nameProblem(canonicalName(inside));
+  if (problem === null) return inside;
   throw new CliError(
     "INPUT",
-    `the vault folder ${visible(folder)} is not a folder inside ${root}`,
+    `the vault folder cannot be ${visible(folder)}: ${problem}`,
     "give a folder of its own inside the repository: --vault-folder infra/vault/<env>",
   );
 }

@@ -11,7 +11,14 @@ import {
   readFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ARCHIVE_LIMITS, checkVaultNames, fromUtf8, type VaultFile } from "@vsync/envelope";
+import {
+  ARCHIVE_LIMITS,
+  canonicalName,
+  checkVaultNames,
+  fromUtf8,
+  nameProblem,
+  type VaultFile,
+} from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { FileStat, FolderIdentity, Ledger, Synced } from "./ledger.ts";
 
@@ -36,8 +43,9 @@ const READING_ROUNDS = 4;
  */
 export function resolveVaultFolder(root: string, folder: string): string {
   const parts = folder.split("/");
-  if (parts.some((part) => ["", ".", "..", ".git"].includes(part) || /[\\:]/.test(part))) {
-    const message = `the config names "${folder}" as vault folder, which is no folder inside the repository`;
+  const problem = nameProblem(canonicalName(folder));
+  if (problem !== null) {
+    const message = `the config names "${folder}" as vault folder, which cannot be one: ${problem}`;
     throw new CliError("INPUT", message, "vsync init <env> --edit --vault-folder infra/vault/<env>");
   }
   for (const [index] of parts.entries()) {

@@ -189,12 +189,25 @@ describe("reading it", () => {
 });
 
 describe("where it may be", () => {
-  it.each(["..", "../x", "a/../b", "/etc", "", ".", "a//b", ".git/x", "a\\b", "C:x"])(
-    "not in %j",
-    (folder) => {
-      expect(refusal(() => resolveVaultFolder("/repository", folder))).toMatchObject({ code: "INPUT" });
-    },
-  );
+  it.each([
+    "..",
+    "../x",
+    "a/../b",
+    "/etc",
+    "",
+    ".",
+    "a//b",
+    ".git/x",
+    "a\\b",
+    "C:x",
+    ".GIT/hooks",
+    "GIT~1/hooks",
+    ".g\u200cit/hooks",
+    "\u202e.git/hooks",
+    ".git./hooks",
+  ])("not in %j", (folder) => {
+    expect(refusal(() => resolveVaultFolder("/repository", folder))).toMatchObject({ code: "INPUT" });
+  });
 
   it("not behind a link on the way to it", () => {
     const root = temporaryFolder();
