@@ -100,6 +100,8 @@ const LOCAL_IO_HINTS: Readonly<Record<string, string>> = {
   EDQUOT: "free some of your disk quota and run the same command again",
   EACCES: "check who owns the path and its permissions, then run the same command again",
   EPERM: "check who owns the path and its permissions, then run the same command again",
+  EBUSY:
+    "another program uses the path, or something is mounted there (then mount the folder that it lies in instead); free it and run the same command again",
   EIO: "the disk does not take what is written to it: look at the system's log (dmesg), then run the same command again",
   EROFS:
     "the file system is read-only; set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME, to folders that can be written",

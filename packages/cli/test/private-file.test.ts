@@ -134,6 +134,13 @@ describe("reading refuses", () => {
     expect(reading()).toMatchObject({ code: "LOCAL_IO", hint: `chmod 600 ${path()}` });
   });
 
+  test("a file whose path has a space, with a command that can be copied", () => {
+    const spaced = join(folder, "my key");
+    writePrivateFile(spaced, "secret");
+    chmodSync(spaced, 0o644);
+    expect(() => readPrivateFile(spaced)).toThrow(expect.objectContaining({ hint: `chmod 600 '${spaced}'` }));
+  });
+
   test("a file in a folder that others may write", () => {
     writePrivateFile(path(), "secret");
     chmodSync(folder, 0o777);

@@ -94,6 +94,10 @@ test("a damaged profile is listed as such and can be removed; a name cannot lead
     code: "INPUT",
   });
   await expect(profileShow(place.context(), { name: "none" })).rejects.toMatchObject({ code: "INPUT" });
+  await expect(profileRemove(place.context(), { name: "é" })).rejects.toMatchObject({
+    code: "INPUT",
+    hint: "use up to 64 letters, digits, _ and -",
+  });
 });
 
 test("without a terminal a missing answer names the flag for it", async () => {

@@ -85,6 +85,19 @@ describe("the name", () => {
     );
   });
 
+  test("that .vsync gives and cannot be one is put right there, whatever --repo says", () => {
+    const { root, context } = makeWorkplace();
+    writeFileSync(join(root, ".vsync"), "repo=profiles\n");
+    for (const flag of [undefined, "mine"]) {
+      expect(() => findRepository(context().host, flag)).toThrow(
+        expect.objectContaining({
+          code: "INPUT",
+          hint: `change the line in ${join(root, ".vsync")}: repo=<name>`,
+        }),
+      );
+    }
+  });
+
   test("is an error in a repository without origin, and the error says both ways out", () => {
     const { root, context } = makeWorkplace(null);
     execFileSync("git", ["init", "--quiet"], { cwd: root, env: bareEnvironment() });

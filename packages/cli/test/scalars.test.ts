@@ -66,6 +66,10 @@ describe("get", () => {
       code: "INPUT",
       hint: expect.stringContaining("vsync set demo __proto__"),
     });
+    await expect(get(place.context(), { env: "demo", name: "A B" })).rejects.toMatchObject({
+      code: "INPUT",
+      hint: "it has DATABASE_URL, EMPTY, PORT; to add another: vsync set demo <NAME>",
+    });
   });
 
   test("without a vault folder, or an environment, says what to run", async () => {
@@ -209,6 +213,11 @@ describe("check", () => {
     const place = await setUp();
     await expect(check(place.context(), { env: "demo" })).rejects.toMatchObject({
       code: "INPUT",
+      hint: expect.stringContaining("--schema"),
+    });
+    await expect(check(place.context(), { env: "demo", schema: "" })).rejects.toMatchObject({
+      code: "INPUT",
+      message: expect.stringContaining("is a folder"),
       hint: expect.stringContaining("--schema"),
     });
   });

@@ -71,8 +71,13 @@ function readSchema(path: string): ReadonlyMap<string, string> {
   try {
     return parseEnv(readFileSync(path));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EISDIR") throw error;
+    const message =
+      code === "ENOENT"
+        ? `there is no ${path} to check against`
+        : `${path} is a folder, and no file of names`;
     const hint = "make one with the names that the application needs, or name it: --schema <file>";
-    throw new CliError("INPUT", `there is no ${path} to check against`, hint, { cause: error });
+    throw new CliError("INPUT", message, hint, { cause: error });
   }
 }

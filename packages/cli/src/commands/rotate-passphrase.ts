@@ -12,6 +12,7 @@ import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
 import { warnIfCommittable } from "../identity/committable.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
+import { shellWord } from "../shell-word.ts";
 import { type Environment, type Opened, withEnvironment } from "../vault/environment.ts";
 import { type Grace, isoSeconds, runningGrace } from "../vault/grace.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
@@ -350,7 +351,7 @@ function writeOut(path: string, passphrase: string): void {
     createPrivateFile(path, passphrase);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const hint = `if an interrupted rotation wrote it, go on with it: --new-passphrase-file ${path} --out <another file>`;
+    const hint = `if an interrupted rotation wrote it, go on with it: --new-passphrase-file ${shellWord(path)} --out <another file>`;
     throw new CliError("INPUT", `${path} exists already`, hint, { cause: error });
   }
 }

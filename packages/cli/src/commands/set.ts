@@ -5,7 +5,7 @@ import { CliError } from "../cli-error.ts";
 import { readInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
 import { locateVault } from "../vault/local-vault.ts";
-import { editScalars } from "../vault/scalars.ts";
+import { editScalars, isScalarName } from "../vault/scalars.ts";
 
 export interface SetInput {
   readonly env: string;
@@ -50,9 +50,9 @@ export function describeSet({ env, name, file, became, dryRun }: SetResult): Sai
 
 // Before anything is asked, and without repeating what may hold the value.
 function checkName(env: string, name: string): void {
-  if (/^[\w.-]+$/.test(name)) return;
+  if (isScalarName(name)) return;
   const [start = "", ...rest] = name.split("=");
-  if (rest.length > 0 && /^[\w.-]+$/.test(start)) {
+  if (rest.length > 0 && isScalarName(start)) {
     const message =
       "a value on the command line would stay in the shell's history and be seen by other users";
     throw new CliError("USAGE", message, `vsync set ${env} ${start}   (asks for it; or: ... - < file)`);

@@ -7,6 +7,7 @@ import { configuredEnvs, loadEnvConfig } from "../config/env-config.ts";
 import type { Context, Said } from "../context.ts";
 import { gitIgnores } from "../identity/git.ts";
 import { findRepository } from "../identity/repository.ts";
+import { shellWord } from "../shell-word.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import { readScalars } from "../vault/scalars.ts";
 
@@ -43,7 +44,11 @@ export async function use(context: Context, { env }: UseInput): Promise<UseResul
   if (before === target) return { env, target, changed: false, dryRun };
   if (before !== null && used === null) {
     const message = `${link} is a link to ${before}, which no environment of vsync owns`;
-    throw new CliError("INPUT", message, `if it is not needed: rm ${link}; then: vsync use ${env}`);
+    throw new CliError(
+      "INPUT",
+      message,
+      `if it is not needed: rm ${shellWord(link)}; then: vsync use ${env}`,
+    );
   }
   if (!dryRun) replaceLink(link, target, before);
   return { env, target, changed: true, dryRun };

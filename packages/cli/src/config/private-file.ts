@@ -23,6 +23,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CliError } from "../cli-error.ts";
+import { shellWord } from "../shell-word.ts";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -165,7 +166,7 @@ function openToRead(path: string): number | null {
   } catch (error) {
     if (isCode(error, "ENOENT")) return null;
     if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
-      const hint = `look where it points (ls -l ${path}), then put a regular file of mode 0600 in its place`;
+      const hint = `look where it points (ls -l ${shellWord(path)}), then put a regular file of mode 0600 in its place`;
       throw new CliError("LOCAL_IO", `${path} is a symbolic link; vsync follows none to a secret`, hint);
     }
     throw error;
@@ -180,7 +181,7 @@ function checkPrivate(
 ): void {
   const me = process.geteuid?.() ?? found.uid;
   if (found.uid !== me) {
-    const hint = `look at what is in it; if it is yours: sudo chown ${me} ${path}`;
+    const hint = `look at what is in it; if it is yours: sudo chown ${me} ${shellWord(path)}`;
     throw new CliError("LOCAL_IO", `${path} belongs to another user (uid ${found.uid})`, hint);
   }
   if ((found.mode & forbidden) !== 0) {
@@ -188,7 +189,7 @@ function checkPrivate(
     throw new CliError(
       "LOCAL_IO",
       `${path} is open to other users (mode ${mode})`,
-      `chmod ${wanted} ${path}`,
+      `chmod ${wanted} ${shellWord(path)}`,
     );
   }
 }

@@ -56,10 +56,11 @@ export function requireProfile(host: Host, name: string): Profile {
 }
 
 export function noProfile(host: Host, name: string): CliError {
+  profilePath(host, name); // of a name that no profile can have, it says that
   const known = listProfiles(host);
   const message = `there is no profile "${visible(name)}"${didYouMean(name, known)}`;
   const there = known.length === 0 ? "" : `there are: ${known.join(", ")}; to make this one: `;
-  return new CliError("INPUT", message, `${there}vsync profile add ${visible(name)}`);
+  return new CliError("INPUT", message, `${there}vsync profile add ${name}`);
 }
 
 export function saveProfile(host: Host, name: string, profile: Profile): void {

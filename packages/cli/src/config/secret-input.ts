@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../context.ts";
+import { shellWord } from "../shell-word.ts";
 
 const MAX_SIZE = 64 * 1024;
 
@@ -63,7 +64,7 @@ function readSecretFile(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw refuse("does not exist", `correct ${source}`, error);
-    if (code === "EACCES") throw refuse("may not be read by this user", `ls -l ${path}`, error);
+    if (code === "EACCES") throw refuse("may not be read by this user", `ls -l ${shellWord(path)}`, error);
     throw error;
   }
   try {
@@ -73,9 +74,10 @@ function readSecretFile(
     if (size > maxBytes) throw refuse(`is ${size} bytes; the limit is ${maxBytes}`, `correct ${source}`);
     if (host.platform !== "win32") {
       const shown = (mode & 0o777).toString(8).padStart(4, "0");
-      if ((mode & 0o002) !== 0) throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${path}`);
+      if ((mode & 0o002) !== 0)
+        throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${shellWord(path)}`);
       if ((mode & 0o044) !== 0)
-        terminal.warn(`${path} can be read by others (mode ${shown}); chmod 600 ${path}`);
+        terminal.warn(`${path} can be read by others (mode ${shown}); chmod 600 ${shellWord(path)}`);
     }
     return readFileSync(file);
   } finally {

@@ -86,7 +86,7 @@ export function checkEnvName(env: string): void {
 }
 
 /** Lower case, `/` and `-` to `_`, the rest of `[a-z0-9._]` kept, 100 characters at most; throws when nothing usable is left. */
-export function normaliseName(raw: string): string {
+export function normaliseName(raw: string, hint = "choose one: --repo <name>"): string {
   const name = raw
     .toLowerCase()
     .replace(/[/-]/g, "_")
@@ -94,11 +94,7 @@ export function normaliseName(raw: string): string {
     .slice(0, MAX_NAME);
   const problem = nameProblem(name);
   if (problem === null) return name;
-  throw new CliError(
-    "INPUT",
-    `"${visible(raw)}" cannot name a repository: it ${problem}`,
-    "choose one: --repo <name>",
-  );
+  throw new CliError("INPUT", `"${visible(raw)}" cannot name a repository: it ${problem}`, hint);
 }
 
 function nameProblem(name: string): string | null {
@@ -137,7 +133,7 @@ function chooseName(
 ): string {
   const flagged = flag === undefined ? null : normaliseName(flag);
   if (marked !== null) {
-    const name = normaliseName(marked);
+    const name = normaliseName(marked, `change the line in ${join(root, VSYNC_FILE)}: repo=<name>`);
     if (flagged === null || flagged === name) return name;
     throw new CliError(
       "INPUT",

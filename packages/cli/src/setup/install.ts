@@ -10,6 +10,7 @@ import { removePrivateFile, syncDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
+import { shellWord } from "../shell-word.ts";
 import { acquireLock } from "../vault/lock.ts";
 import { statePaths } from "../vault/state-paths.ts";
 import type { NewKey } from "./new-key.ts";
@@ -154,8 +155,13 @@ function removeOriginal(repository: Repository, env: string): void {
     removeRootEnvFile(repository, env);
   } catch (error) {
     const path = join(repository.root, `.env.${env}`);
-    throw new CliError("PARTIAL", `all is set up, but ${path} could not be removed`, `rm ${path}`, {
-      cause: error,
-    });
+    throw new CliError(
+      "PARTIAL",
+      `all is set up, but ${path} could not be removed`,
+      `rm ${shellWord(path)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -19,6 +19,7 @@ import { createPrivateFile, nameTemporary, removeLeftovers, syncDir } from "../c
 import type { Host } from "../host.ts";
 import { gitIgnores } from "../identity/git.ts";
 import { type Repository, VSYNC_FILE } from "../identity/repository.ts";
+import { shellWord } from "../shell-word.ts";
 import { visible } from "../terminal.ts";
 
 /** Takes a change back. */
@@ -150,7 +151,7 @@ export function takeEnvFile({ root }: Repository, folder: string, env: string): 
   const to = join(root, folder, `.env.${env}`);
   const bytes = readFileSync(from);
   if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) {
-    const hint = `compare them (diff ${from} ${to}) and remove one`;
+    const hint = `compare them (diff ${shellWord(from)} ${shellWord(to)}) and remove one`;
     throw new CliError("INPUT", `${to} exists already; ${from} was not taken`, hint);
   }
   createPrivateFile(to, bytes);

@@ -3,6 +3,7 @@
 import { dirname } from "node:path";
 import { clearAbandoned, type LockHolder, nameHolder, pidOfHolder, tryLock, unlock } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
+import { shellWord } from "../shell-word.ts";
 
 export interface Lock {
   /** Idempotent. */
@@ -47,7 +48,7 @@ function held(path: string, { file, state }: LockHolder): CliError {
     "CONFLICT",
     `another vsync is at work on this environment: ${who}`,
     isHere
-      ? `wait until it has ended, then run the same command again; if that process is no vsync: rm -r ${path}`
-      : `it cannot be looked up from here; once it has certainly ended: rm -r ${path}`,
+      ? `wait until it has ended, then run the same command again; if that process is no vsync: rm -r ${shellWord(path)}`
+      : `it cannot be looked up from here; once it has certainly ended: rm -r ${shellWord(path)}`,
   );
 }

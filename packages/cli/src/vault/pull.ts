@@ -94,7 +94,7 @@ export async function pullVault(
   const edits = vault === null ? NO_CHANGES : editsLost(base ?? NO_FILES, mine, version.files);
   const isEdited = countChanges(edits) > 0;
   if (isEdited && !input.backup && !input.force)
-    throw localChanges(env, edits, synced?.timestamp === current.timestamp);
+    throw localChanges(input, edits, synced?.timestamp === current.timestamp);
   if (dryRun) return { ...result, updated: false };
   const lost = isLost ? (vault === null ? base : mine) : null;
   if (lost !== null)
@@ -184,8 +184,9 @@ function nothingThere({ remote }: Environment, { highest }: Ledger): CliError {
 }
 
 /** `inStep`: nobody has published since, so that the edits can be. */
-function localChanges(env: string, edits: Changes, inStep: boolean): CliError {
-  const aside = `keep them aside: vsync pull ${env} --backup; or discard them: vsync pull ${env} --force`;
+function localChanges({ env, version }: PullInput, edits: Changes, inStep: boolean): CliError {
+  const pull = `vsync pull ${env}${version === undefined ? "" : ` --version ${version}`}`;
+  const aside = `keep them aside: ${pull} --backup; or discard them: ${pull} --force`;
   return new CliError(
     "LOCAL_CHANGES",
     `pulling ${env} would lose local edits: ${formatChanges(edits)}`,

@@ -58,16 +58,24 @@ export function isPushDue({ paths, vaultFolder }: Located): boolean {
   });
 }
 
+/** Whether `set` takes it: letters, digits, `_`, `.` and `-`. */
+export function isScalarName(name: string): boolean {
+  return /^[\w.-]+$/.test(name);
+}
+
 const NAMES_SHOWN = 10;
 
 export function noSuchScalar({ env }: Located, { file, pairs }: Scalars, name: string): CliError {
   const names = [...pairs.keys()].map(visible).sort();
   const more = names.length - NAMES_SHOWN;
   const shown = `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  const toAdd = isScalarName(name)
+    ? `to add it: vsync set ${env} ${name}`
+    : `to add another: vsync set ${env} <NAME>`;
   return new CliError(
     "INPUT",
     `${file} of ${env} has no ${visible(name)}${didYouMean(name, names)}`,
-    `${names.length > 0 ? `it has ${shown}; ` : ""}to add it: vsync set ${env} ${visible(name)}`,
+    `${names.length > 0 ? `it has ${shown}; ` : ""}${toAdd}`,
   );
 }
 

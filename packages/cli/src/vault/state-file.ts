@@ -2,6 +2,7 @@
 
 import { CliError } from "../cli-error.ts";
 import { readPrivateFile, writePrivateFile } from "../config/private-file.ts";
+import { shellWord } from "../shell-word.ts";
 
 export function writeStateFile(path: string, fields: Readonly<Record<string, unknown>>): void {
   writePrivateFile(path, JSON.stringify({ version: 1, ...fields }));
@@ -19,7 +20,11 @@ export function readStateFile<T>(
   const parsed = isRecord(fields) && fields.version === 1 ? parse(fields) : null;
   if (parsed !== null) return parsed;
   const message = `${path} is damaged, or of a newer release: ${damage.loss}`;
-  throw new CliError("CORRUPT", message, `mv ${path} ${path}.damaged   ${damage.hint}`);
+  throw new CliError(
+    "CORRUPT",
+    message,
+    `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   ${damage.hint}`,
+  );
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -16,6 +16,7 @@ import {
   canonicalName,
   checkVaultNames,
   fromUtf8,
+  InputRefusedError,
   nameProblem,
   type VaultFile,
 } from "@vsync/envelope";
@@ -59,7 +60,7 @@ export function resolveVaultFolder(root: string, folder: string): string {
 }
 
 /**
- * Lists a vault folder, or null when there is none. Refuses (INPUT, or the envelope's InputRefusedError) what a
+ * Lists a vault folder, or null when there is none. Refuses (INPUT) what a
  * vault cannot hold, naming the file: links, sockets, FIFOs, devices, names that some machine could not unpack.
  */
 export function listVault(folder: string): Listing | null {
@@ -79,7 +80,7 @@ export function listVault(folder: string): Listing | null {
   }
   const entries: [string, ListedFile][] = [];
   collect(folder, "", entries);
-  checkVaultNames(entries.map(([name]) => name));
+  checkNames(entries.map(([name]) => name));
   checkSize(folder, entries);
   return { folder: { path: folder, inode: `${found.dev}:${found.ino}` }, files: new Map(entries) };
 }
@@ -198,6 +199,17 @@ function refused(name: string, stat: BigIntStats): CliError {
     `${name} is ${kind}; a vault holds regular files only`,
     `remove it from the vault folder, or put a regular file in its place`,
   );
+}
+
+function checkNames(names: readonly string[]): void {
+  try {
+    checkVaultNames(names);
+  } catch (error) {
+    if (!(error instanceof InputRefusedError)) throw error;
+    throw new CliError("INPUT", error.message, "rename it, then run the same command again", {
+      cause: error,
+    });
+  }
 }
 
 // Before the bytes are in memory; the archive would refuse them, and so would every reader.

@@ -309,6 +309,9 @@ describe("an older version", () => {
     expect(await bob.pull({ version: "20260501-120000" })).toMatchObject({ updated: false });
     bob.edit({ ".env.demo": "A=1b\n" });
     expect(await failureOf(bob.push())).toMatchObject({ code: "CONFLICT" });
+    expect((await failureOf(bob.pull({ version: "20260501-120100" }))).hint).toBe(
+      "keep them aside: vsync pull demo --version 20260501-120100 --backup; or discard them: vsync pull demo --version 20260501-120100 --force",
+    );
     bob.edit({ ".env.demo": "A=1\n" });
     expect(await bob.pull()).toMatchObject({ updated: true, generation: 2 });
   });

@@ -90,8 +90,8 @@ describe("a vault folder", () => {
   });
 
   it.each([["CON"], ["a:b"], ["trailing "], ["dot."], [".git"]])("refuses the name %j, naming it", (name) => {
-    const { code, message } = refusal(() => listVault(makeVault({ [name]: "" })));
-    expect(code).toBe("INPUT");
+    const { code, message, hint } = refusal(() => listVault(makeVault({ [name]: "" })));
+    expect({ code, hint }).toEqual({ code: "INPUT", hint: "rename it, then run the same command again" });
     expect(message).toContain(name);
   });
 
