@@ -301,6 +301,27 @@ test("where the current bundle is lost, the folder that is in step brings it bac
   expect((await diff(place.context(), { env, remote: true })).files.changed).toEqual([]);
 });
 
+test("where the manifest was deleted and there is no vault folder, the hint of pull brings the last version back", async () => {
+  const place = await publishValues("one", "two");
+  rmSync(join(place.stored, "manifest"));
+  const folder = join(place.root, "infra/vault/demo");
+  rmSync(folder, { recursive: true });
+  await expect(push(place.context(), { env, recreate: true })).rejects.toMatchObject({
+    hint: expect.stringContaining("vsync pull demo"),
+  });
+  await expect(pull(place.context(), { env })).rejects.toMatchObject({
+    code: "NOT_CONFIGURED",
+    hint: expect.stringContaining(
+      `mkdir -p ${folder} && vsync push demo --recreate --force && vsync restore demo previous && vsync pull demo`,
+    ),
+  });
+  mkdirSync(folder);
+  await push(place.context(), { env, recreate: true, force: true });
+  await restore(place.context(), { env, version: "previous" });
+  expect(await pull(place.context(), { env })).toMatchObject({ generation: 4 });
+  expect(await value(place)).toBe("two");
+});
+
 test("who looks for backups after a pull that was cut short has the vault folder back", async () => {
   const place = await publishValues("one");
   const folder = join(place.root, "infra/vault/demo");

@@ -385,7 +385,12 @@ describe("an environment that exists", () => {
   test("--edit changes what is given and keeps passphrase, salt and the rest", async () => {
     const place = await existing();
     const [config, key] = [configOf(place) as EnvConfig, await keyOf(place)];
-    await again(place, { edit: true, bucket: "other", vaultFolder: "secrets/demo" });
+    const context = place.context();
+    await init(context, { env: "demo", edit: true, bucket: "other", vaultFolder: "secrets/demo" });
+    const { err } = context.said();
+    expect(err).toContain("nothing is published in");
+    expect(err).toContain(`stays in ${place.bucket.endpoint}/${place.bucket.bucket}/acme_shop/demo/.`);
+    expect(err).toContain("vsync push demo --recreate");
     expect(configOf(place)).toEqual({
       ...config,
       s3: { ...config.s3, bucket: "other" },

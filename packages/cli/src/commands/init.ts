@@ -78,6 +78,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     if (kept === null && occupied && !input.takeOver) throw refuseOccupied(env, location, store);
     if (kept !== null && isElsewhere(location, locationOf(kept))) {
       await requireOwnVault(context, store, { repo, env }, kept, location.prefix);
+      if (!occupied) warnAboutNewPlace(context, env, placeOf(locationOf(kept)), placeOf(location));
     }
     if (flags.dryRun) return { occupied, conditionalWrites: null };
     terminal.step(2, 3, "racing eight writers, to see that only one of them can win");
@@ -120,9 +121,20 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   };
 }
 
+function placeOf({ endpoint, bucket, prefix }: Pick<Location, "endpoint" | "bucket" | "prefix">): string {
+  return `${endpoint}/${bucket}/${prefix}`;
+}
+
+// The next push would find that a manifest is gone, and read as if somebody had deleted it.
+function warnAboutNewPlace({ terminal }: Context, env: string, before: string, now: string): void {
+  terminal.warn(
+    `nothing is published in ${now} yet; what was published before stays in ${before}. To publish the vault folder in the new place: vsync push ${env} --recreate; then the others need a new share: vsync share export ${env}`,
+  );
+}
+
 export function describeInit(result: InitResult): Said {
   const { repo, env, did, vaultFolder, passphraseIn, ignored } = result;
-  const where = `${result.endpoint}/${result.bucket}/${result.prefix}`;
+  const where = placeOf(result);
   if (did === "nothing (dry run)")
     return { notes: [`would set up ${repo}/${env} in ${where}, vault folder ${vaultFolder}`] };
   const notes = [

@@ -3,6 +3,7 @@
 import type { VaultFiles } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
+import { shellWord } from "../shell-word.ts";
 import {
   type Changes,
   compareVaults,
@@ -64,7 +65,7 @@ export async function pullVault(
 
   terminal.step(2, STEPS, `asking ${remote.store.description} for the current version`);
   const { ledger, current } = await readStanding(environment, input.acceptRollback);
-  if (current === null) throw nothingThere(environment, ledger);
+  if (current === null) throw nothingThere(environment, ledger, listing !== null);
   const synced = syncedHere(ledger, listing, vaultFolder);
   const wanted = await findVersion(remote, current, input.version ?? current.timestamp);
   if (listing !== null && synced?.timestamp === wanted && isProvenUnchanged(listing, synced)) {
@@ -165,7 +166,11 @@ function describe(
   return { env, generation, timestamp, files: files.size, bytes, ...changes, backup: null };
 }
 
-function nothingThere({ remote }: Environment, { highest }: Ledger): CliError {
+function nothingThere(
+  { remote, vaultFolder }: Environment,
+  { highest }: Ledger,
+  hasFolder: boolean,
+): CliError {
   const { env } = remote;
   const { description } = remote.store;
   if (highest === null) {
@@ -176,10 +181,12 @@ function nothingThere({ remote }: Environment, { highest }: Ledger): CliError {
       `put secrets into the vault folder, then: vsync push ${env}`,
     );
   }
+  // The history is still in the bucket, and a manifest leads to it again.
+  const outOfNothing = `mkdir -p ${shellWord(vaultFolder)} && vsync push ${env} --recreate --force && vsync restore ${env} previous && vsync pull ${env}`;
   return new CliError(
     "NOT_CONFIGURED",
     `the manifest of ${env} is gone from ${description}, though generation ${highest.generation} was there: somebody deleted it`,
-    `find out who and why; then publish the vault folder anew: vsync push ${env} --recreate`,
+    `find out who and why; then ${hasFolder ? "publish the vault folder anew" : "where somebody has a vault folder"}: vsync push ${env} --recreate${hasFolder ? "" : `; if nobody has: ${outOfNothing}`}`,
   );
 }
 
