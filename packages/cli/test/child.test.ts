@@ -1,5 +1,6 @@
 // What a command is started with, and how it ends, before and beside `vsync run`.
 
+import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { type Child, startChild } from "../src/running/child.ts";
 
@@ -33,8 +34,9 @@ test("more values than the system passes on: the largest is named, with its size
   expect(`${error.message}${error.hint}`).not.toContain("canary");
 });
 
-test("only a command that is not there is missing, not one that ends with 127", async () => {
-  expect(await start(["no-such-command-anywhere"]).ended).toEqual({ status: 127, missing: true });
+test("a command that could not be started says why, and one that ends with 127 was started", async () => {
+  expect(await start(["no-such-command-anywhere"]).ended).toEqual({ status: 127, notStarted: "ENOENT" });
+  expect(await start([tmpdir()]).ended).toEqual({ status: 126, notStarted: "EACCES" });
   const ends = start([process.execPath, "-e", "process.exit(127)"]);
-  expect(await ends.ended).toEqual({ status: 127, missing: false });
+  expect(await ends.ended).toEqual({ status: 127, notStarted: null });
 });

@@ -47,6 +47,7 @@ const SUCCESSES: readonly (readonly [schema: string, line: string, options?: Typ
   ["set", "echo x | vsync set dev NEW -"],
   ["unset", "vsync unset dev NEW"],
   ["check", "vsync check dev"],
+  ["run", "vsync run dev --dry-run printenv"],
   ["use", "vsync use"],
   ["use", "vsync use dev"],
   ["diff", "vsync diff dev"],

@@ -1,11 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Machine, makeMachine } from "../../../test/machine.ts";
+import { init } from "../src/commands/init.ts";
+import { run } from "../src/commands/run.ts";
+import { type EnvConfig, loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
 import { createRedactor } from "../src/running/redact.ts";
+import { makeWorkplace } from "./workplace.ts";
 
 const node = process.execPath;
 let folder: string;
@@ -39,7 +43,75 @@ test("its status is ours: an exit code, 128 + n for a signal, 127 when there is 
   await vsync(["--", node, "-e", "process.exit(42)"], 42);
   await vsync(["--", node, "-e", "process.kill(process.pid, 'SIGKILL')"], 137);
   expect((await vsync(["--", "no-such-command-anywhere"], 127)).stderr).toContain("no such command");
-  await vsync([], 1);
+  expect((await vsync(["--", folder], 126)).stderr).toContain(
+    `${folder}: is no program that this user may run`,
+  );
+  for (const none of [[], ["--", ""]])
+    expect((await vsync(none, 1)).stderr).toContain("vsync run demo -- <command>");
+});
+
+test("--dry-run starts nothing, and names what the command would have", async () => {
+  const ran = join(folder, "ran");
+  const command = [node, "-e", `require("node:fs").writeFileSync(${JSON.stringify(ran)}, "")`];
+  const { stdout, stderr } = await vsync(["--dry-run", "--remote", "--", ...command]);
+  expect([stdout, existsSync(ran)]).toEqual(["", false]);
+  expect(stderr).toMatch(/^would run .* with the values of PORT, TOKEN \(demo\)\n$/);
+  expect(stderr).not.toContain("published secret");
+});
+
+test("a value of the vault that begins with VSYNC_ is not passed on, and that is said", async () => {
+  const other = await makeMachine(join(folder, "other"));
+  await other.vsync(["init", "demo", "--endpoint", `file://${folder}`, "--bucket", "other"]);
+  writeFileSync(join(other.vault, ".env.demo"), "VSYNC_PASSPHRASE=canary\nvsync_x=canary\nA=1\n", {
+    mode: 0o600,
+  });
+  const { stdout, stderr } = await other.vsync([
+    "run",
+    "demo",
+    "--",
+    ...show("VSYNC_PASSPHRASE", "vsync_x", "A"),
+  ]);
+  expect(stdout).toBe("VSYNC_PASSPHRASE=undefined vsync_x=undefined A=1\n");
+  expect(stderr).toContain("VSYNC_PASSPHRASE, vsync_x of the vault: not passed on");
+  expect(stderr).not.toContain("canary");
+});
+
+describe("credentials", () => {
+  const KEYS = { accessKeyId: "AKIAOURS", secretAccessKey: "our secret" };
+
+  test.each([
+    ["of the bucket", { AWS_ACCESS_KEY_ID: "AKIAOURS", AWS_SECRET_ACCESS_KEY: "our secret" }, {}],
+    ["whose secret alone is set, as for init --access-key", { AWS_SECRET_ACCESS_KEY: "our secret" }, {}],
+    ["whose id alone is another's", { AWS_ACCESS_KEY_ID: "AKIA", AWS_SECRET_ACCESS_KEY: "our secret" }, {}],
+    ["whose id is empty", { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "a newer one" }, {}],
+  ])("%s are not passed on", async (_, given, expected) => {
+    expect(await passedOn(given, KEYS)).toEqual(expected);
+  });
+
+  test.each([
+    ["others", KEYS],
+    ["any, where a folder is the bucket", { accessKeyId: "", secretAccessKey: "" }],
+  ])("%s are passed on", async (_, keys) => {
+    const given = {
+      AWS_ACCESS_KEY_ID: "AKIATHEIRS",
+      AWS_SECRET_ACCESS_KEY: "theirs",
+      AWS_SESSION_TOKEN: "t",
+    };
+    expect(await passedOn(given, keys)).toEqual(given);
+  });
+
+  async function passedOn(given: Record<string, string>, keys: typeof KEYS): Promise<object> {
+    const place = makeWorkplace();
+    await init(place.context(), { env: "demo", ...place.bucket, iterations: 100_000 });
+    const { host } = place.context();
+    const config = loadEnvConfig(host, "acme_shop", "demo") as EnvConfig;
+    saveEnvConfig(host, "acme_shop", "demo", { ...config, s3: { ...config.s3, ...keys } });
+    const seen = join(place.folder, "seen");
+    const script = `require("node:fs").writeFileSync(${JSON.stringify(seen)}, JSON.stringify(process.env))`;
+    await run(place.context({ env: given }), { env: "demo", command: [node, "-e", script] });
+    const entries = Object.entries(JSON.parse(readFileSync(seen, "utf8")));
+    return Object.fromEntries(entries.filter(([name]) => name.startsWith("AWS_")));
+  }
 });
 
 test("--remote reads the bucket and not the folder", async () => {

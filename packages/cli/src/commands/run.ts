@@ -5,9 +5,10 @@ import { encodeConfigBlob, parseEnv } from "@vsync/envelope";
 import { temporaryVariables } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import type { Context } from "../context.ts";
+import type { Context, Said } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Child, startChild } from "../running/child.ts";
+import { visible } from "../terminal.ts";
 import { currentCredentials } from "../vault/bucket.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { locateVault } from "../vault/local-vault.ts";
@@ -31,6 +32,15 @@ export interface RunResult {
   readonly status: number;
 }
 
+/** What --dry-run gives instead: nothing was started. */
+export interface PlannedRun {
+  readonly env: string;
+  readonly command: readonly string[];
+  /** Of the values that it would have, sorted. */
+  readonly names: readonly string[];
+  readonly dryRun: true;
+}
+
 interface Source {
   readonly scalars: ReadonlyMap<string, string>;
   /** Null: the vault folder, which nothing is watched in. */
@@ -39,10 +49,11 @@ interface Source {
 
 const WATCH_EVERY_MS = 30_000;
 const PATIENCE_MS = 10_000;
+const OURS = /^VSYNC_/i;
 
-export async function run(context: Context, input: RunInput): Promise<RunResult> {
+export async function run(context: Context, input: RunInput): Promise<RunResult | PlannedRun> {
   const [command, ...args] = input.command;
-  if (command === undefined) {
+  if (!command) {
     throw new CliError(
       "USAGE",
       "there is no command to run",
@@ -54,10 +65,20 @@ export async function run(context: Context, input: RunInput): Promise<RunResult>
   const open = async (): Promise<Source> =>
     remote ? await openRemote(context, located) : { scalars: readScalars(located).pairs, vault: null };
   let source = await open();
+  if (context.flags.dryRun) {
+    await source.vault?.close();
+    const names = Object.keys(valuesOf(source)).sort();
+    return { env: input.env, command: input.command, names, dryRun: true };
+  }
+  const ours = [...source.scalars.keys()].filter((name) => OURS.test(name)).map(visible);
+  if (ours.length > 0)
+    context.terminal.warn(
+      `${ours.join(", ")} of the vault: not passed on, as nothing that begins with VSYNC_`,
+    );
   context.ownSignals();
   for (;;) {
     const { host } = context;
-    const env = { ...childEnvironment(host.env, located.config), ...Object.fromEntries(source.scalars) };
+    const env = { ...childEnvironment(host.env, located.config), ...valuesOf(source) };
     const child = startChild([command, ...args], {
       cwd: host.cwd,
       env,
@@ -65,9 +86,9 @@ export async function run(context: Context, input: RunInput): Promise<RunResult>
     });
     const next = input.watch ? await watch(context, child, source, open) : null;
     if (next === null) {
-      const { status, missing } = await child.ended;
+      const { status, notStarted } = await child.ended;
       await source.vault?.close();
-      if (missing) context.terminal.warn(`${command}: no such command`);
+      if (notStarted !== null) context.terminal.warn(`${command}: ${explain(notStarted)}`);
       return { status };
     }
     context.terminal.note("a new generation is in the bucket; restarting");
@@ -75,6 +96,17 @@ export async function run(context: Context, input: RunInput): Promise<RunResult>
     await source.vault?.close();
     source = next;
   }
+}
+
+export function describePlannedRun({ env, command, names }: PlannedRun): Said {
+  const values = names.length === 0 ? "no values" : `the values of ${names.map(visible).join(", ")}`;
+  return { notes: [`would run ${command.map(visible).join(" ")} with ${values} (${env})`] };
+}
+
+function explain(notStarted: string): string {
+  if (notStarted === "ENOENT") return "no such command";
+  if (notStarted === "EACCES") return "is no program that this user may run (a folder, or not executable)";
+  return `could not be started (${notStarted})`;
 }
 
 /** Resolves with the new generation's secrets, or null when the command has ended by itself. */
@@ -133,17 +165,28 @@ function contentOf(vault: { getAsContent(name: string): Uint8Array }, name: stri
   }
 }
 
+/** Without vsync's own names: an application that the command starts would take them for its vault. */
+function valuesOf({ scalars }: Source): Record<string, string> {
+  return Object.fromEntries([...scalars].filter(([name]) => !OURS.test(name)));
+}
+
 /** Without vsync's own variables, and without AWS credentials when they are those that open the bucket. */
 function childEnvironment(
   env: Context["host"]["env"],
   { s3 }: EnvConfig,
 ): Record<string, string | undefined> {
-  const areTheStores =
-    s3.awsProfile === undefined
-      ? env.AWS_ACCESS_KEY_ID !== undefined && env.AWS_ACCESS_KEY_ID === s3.accessKeyId
-      : temporaryVariables(env) !== null;
-  const strip = areTheStores
-    ? /^(VSYNC_|AWS_ACCESS_KEY_ID$|AWS_SECRET_ACCESS_KEY$|AWS_SESSION_TOKEN$)/i
-    : /^VSYNC_/i;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !strip.test(name)));
+  const areTheStores = s3.awsProfile === undefined ? areOf(s3, env) : temporaryVariables(env) !== null;
+  const strip = areTheStores ? /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)$/i : /^$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !OURS.test(name) && !strip.test(name)));
+}
+
+// A secret that stands without an id is the config's key's, as `init --access-key` takes it.
+function areOf(
+  s3: EnvConfig["s3"],
+  { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Context["host"]["env"],
+): boolean {
+  if (!s3.accessKeyId) return false;
+  return (
+    (AWS_ACCESS_KEY_ID || s3.accessKeyId) === s3.accessKeyId || AWS_SECRET_ACCESS_KEY === s3.secretAccessKey
+  );
 }

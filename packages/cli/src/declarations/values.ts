@@ -67,8 +67,9 @@ export function declareRun(program: Command, execute: Execute): void {
     .option("--watch", "restart the command when a new generation is in the bucket (means --remote)")
     .action((env: string, command: string[], options) =>
       execute(async (context) => {
-        const { run } = await import("../commands/run.ts");
+        const { run, describePlannedRun } = await import("../commands/run.ts");
         const result = await run(context, { env, command, ...options });
+        if ("dryRun" in result) return { result, said: describePlannedRun(result) };
         return { result, said: null, status: result.status };
       }),
     );

@@ -16,8 +16,8 @@ export interface ChildOptions {
 
 export interface Ending {
   readonly status: number;
-  /** There is no such command. */
-  readonly missing: boolean;
+  /** Why it could not be started, in the system's word (ENOENT, EACCES); null: it was. */
+  readonly notStarted: string | null;
 }
 
 export interface Child {
@@ -46,12 +46,12 @@ export function startChild([command, ...args]: readonly [string, ...string[]], o
   const stopForwarding = forwardSignals(child);
   const ended = new Promise<Ending>((resolve) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
-      const missing = error.code === "ENOENT";
-      resolve({ status: missing ? 127 : 126, missing });
+      const { code = "unknown" } = error;
+      resolve({ status: code === "ENOENT" ? 127 : 126, notStarted: code });
     });
     child.once("close", (code, signal) => {
       const status = code ?? 128 + constants.signals[signal as NodeJS.Signals];
-      resolve({ status, missing: false });
+      resolve({ status, notStarted: null });
     });
   }).then(async (ending) => {
     stopForwarding();
