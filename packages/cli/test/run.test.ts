@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Machine, makeMachine } from "../../../test/machine.ts";
+import { type Machine, makeMachine, run as runProgram } from "../../../test/machine.ts";
 import { init } from "../src/commands/init.ts";
 import { run } from "../src/commands/run.ts";
 import { type EnvConfig, loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
@@ -144,6 +144,18 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
     }
     const [status] = child.exitCode === null ? await once(child, "close") : [child.exitCode];
     expect([stdout, status]).toEqual(["up\ngot it\n", 7]);
+  },
+);
+
+test.each(["child_process", "*"])(
+  "NODE_DEBUG=%s prints no value: it is the command's alone",
+  async (debug) => {
+    const args = [machine.main, "run", "demo", "--remote", "--", ...show("TOKEN")];
+    const env = { ...machine.env, NODE_DEBUG: debug };
+    const { stdout, stderr } = await runProgram(node, args, { cwd: machine.repository, env, status: 1 });
+    expect(stdout).toBe("");
+    expect(stderr).not.toContain("published secret");
+    expect(stderr).toContain("NODE_DEBUG= vsync run demo -- env NODE_DEBUG=<what> <command>");
   },
 );
 

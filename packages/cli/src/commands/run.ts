@@ -1,6 +1,7 @@
 // `vsync run <env> -- command`: the scalars as a command's environment, and nothing of vsync's own.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { debuglog } from "node:util";
 import { encodeConfigBlob, parseEnv } from "@vsync/envelope";
 import { temporaryVariables } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
@@ -60,6 +61,7 @@ export async function run(context: Context, input: RunInput): Promise<RunResult 
       `vsync run ${input.env} -- <command> [argument...]`,
     );
   }
+  refuseSpawnLog(input.env);
   const remote = input.remote === true || input.watch === true;
   const located = await locateVault(context, input.env);
   const open = async (): Promise<Source> =>
@@ -101,6 +103,17 @@ export async function run(context: Context, input: RunInput): Promise<RunResult 
 export function describePlannedRun({ env, command, names }: PlannedRun): Said {
   const values = names.length === 0 ? "no values" : `the values of ${names.map(visible).join(", ")}`;
   return { notes: [`would run ${command.map(visible).join(" ")} with ${values} (${env})`] };
+}
+
+// With it Node prints what a child is started with, environment included. It was read when this process began, so that
+// taking the variable away now would change nothing.
+function refuseSpawnLog(env: string): void {
+  if (!debuglog("child_process").enabled) return;
+  throw new CliError(
+    "INPUT",
+    "NODE_DEBUG is set to what has Node print the command's environment on stderr, every value of the vault included",
+    `NODE_DEBUG= vsync run ${env} -- env NODE_DEBUG=<what> <command>   gives it to the command alone`,
+  );
 }
 
 function explain(notStarted: string): string {
