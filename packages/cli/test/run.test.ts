@@ -167,23 +167,39 @@ test("values never stand on a command line", async () => {
 });
 
 describe("masking", () => {
-  const masked = async (values: readonly string[], ...chunks: string[]) => {
+  const passed = async (values: readonly string[], ...chunks: (string | Uint8Array)[]): Promise<Buffer> => {
     const redactor = createRedactor(values);
-    let out = "";
-    redactor.setEncoding("utf8").on("data", (text) => {
-      out += text;
-    });
+    const out = redactor.toArray();
     for (const chunk of chunks) redactor.write(chunk);
     redactor.end();
-    await once(redactor, "end");
-    return out;
+    return Buffer.concat(await out);
   };
+  const masked = async (...given: Parameters<typeof passed>) => (await passed(...given)).toString();
 
   test("finds a value that arrives in pieces, is part of another, or has several lines", async () => {
     expect(await masked(["secret-value"], "a sec", "ret-va", "lue b\n")).toBe("a *** b\n");
     expect(await masked(["secret", "secret-longer"], "secret-longer secret\n")).toBe("*** ***\n");
     expect(await masked(["first line\nsecond line"], "first line\n  second line\n")).toBe("***\n  ***\n");
     expect(await masked(['quo"ted\tvalue'], `${JSON.stringify('quo"ted\tvalue')}\n`)).toBe('"***"\n');
+  });
+
+  test("finds a value whole whose lines are short, and leaves one of these alone", async () => {
+    const pin = "1234\n5678\n9012";
+    expect(await masked([pin], `${pin}\n5678\n`)).toBe("***\n5678\n");
+    expect(await masked([pin], "12", "34\n56", "78\r\n", "1234\r\n5678\r\n9012\r\n")).toBe(
+      "1234\n5678\r\n***\r\n",
+    );
+    expect(await masked([pin], JSON.stringify({ pin }))).toBe('{"pin":"***"}');
+  });
+
+  test("shows nothing of values that overlap, however they arrive", async () => {
+    const values = ["password1", "password1-and-more-secret", "secret-tail", "aaaaaa"];
+    const text = `${"x".repeat(70_000)}password1-and-more-secret-tail\n${"a".repeat(99)} secret password1\n`;
+    const expected = `${"x".repeat(70_000)}***\n*** secret ***\n`;
+    expect(await masked(values, text)).toBe(expected);
+    for (let cut = 69_990; cut < text.length; cut++)
+      expect(await masked(values, text.slice(0, cut), text.slice(cut))).toBe(expected);
+    expect(await masked(values, text.slice(0, 70_000), ...text.slice(70_000))).toBe(expected);
   });
 
   test("leaves short values alone, and loses no byte of an endless line", async () => {
@@ -193,11 +209,23 @@ describe("masking", () => {
     expect(out).toBe(`${long}${long}***${long}${long}`);
   });
 
-  test("does not break a character that arrives in two pieces", async () => {
-    const redactor = createRedactor(["unused value"]);
-    const bytes = Buffer.from("é\n");
-    redactor.write(bytes.subarray(0, 1));
-    redactor.end(bytes.subarray(1));
-    expect(Buffer.concat(await redactor.toArray()).toString()).toBe("é\n");
+  test("holds back only what may become a value", async () => {
+    const redactor = createRedactor(["the-secret"]);
+    const write = async (text: string): Promise<string | null> => {
+      await new Promise((resolve) => redactor.write(text, resolve));
+      return (redactor.read() as Buffer | null)?.toString() ?? null;
+    };
+    expect(await write("Name? ")).toBe("Name? ");
+    expect(await write("in the-s")).toBe("in ");
+    expect(await write("ecre")).toBe(null);
+    expect(await write("ts and the")).toBe("the-secrets and ".replace("the-secret", "***"));
+  });
+
+  test("changes no other byte: none that is no UTF-8, no byte order mark, no character in two pieces", async () => {
+    const bytes = Buffer.from([0xff, 0xfe, 0x00, 0xef, 0xbb, 0xbf, 0xc3, 0xa9, 0x0a, 0xe9]);
+    expect(await passed(["geheimnis é"], bytes.subarray(0, 7), bytes.subarray(7))).toEqual(bytes);
+    expect(await passed(["geheimnis é"], bytes.subarray(3))).toEqual(bytes.subarray(3));
+    const value = Buffer.from("<geheimnis é>");
+    expect(await masked(["geheimnis é"], value.subarray(0, 12), value.subarray(12))).toBe("<***>");
   });
 });
