@@ -2,6 +2,7 @@
 
 import { homedir, hostname, networkInterfaces, userInfo } from "node:os";
 import type { Readable } from "node:stream";
+import { CliError } from "./cli-error.ts";
 
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,10 +22,11 @@ export interface Host {
   localIp(): string;
 }
 
+/** INPUT when the current folder is gone. */
 export function nodeHost(): Host {
   return {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     homedir: homedir(),
     platform: process.platform,
     uid: process.geteuid?.() ?? null,
@@ -37,6 +39,20 @@ export function nodeHost(): Host {
     username,
     localIp,
   };
+}
+
+// A shell stays in a folder that was removed or replaced, as a pull replaces the vault folder.
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new CliError(
+      "INPUT",
+      "the current folder was removed, or replaced by another of its name",
+      'cd "$PWD"   and the same command again; if there is no such folder any more, cd into the repository',
+      { cause },
+    );
+  }
 }
 
 function username(): string {

@@ -14,8 +14,7 @@ const NO_FLAGS: Flags = { json: false, quiet: false, noInput: false, yes: false,
 process.exit(await main(process.argv.slice(2)));
 
 async function main(args: readonly string[]): Promise<number> {
-  const host = nodeHost();
-  const openTerminal = (flags: Flags) => createTerminal(process, host.env, flags);
+  const openTerminal = (flags: Flags) => createTerminal(process, process.env, flags);
   let terminal = openTerminal({ ...NO_FLAGS, json: args.includes("--json") });
   const interrupted = (): void => {
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
@@ -30,6 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
       // Answered before the command line's machinery is loaded, which costs more than all the rest.
       terminal.finish({ version: VERSION }, { out: VERSION });
     } else {
+      const host = nodeHost();
       keepMemoryOfCores();
       const { runCommandLine } = await import("./command-line.ts");
       status = await runCommandLine(args, (flags) => {

@@ -1,6 +1,6 @@
 // The built command as a process: what it prints where, how it exits, and what it loads.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -346,6 +346,31 @@ describe("options that show memory", () => {
   test("are not found in others", async () => {
     const env = { NODE_OPTIONS: "--max-old-space-size=99 --report-dir=/tmp --enable-source-maps" };
     expect(warnings((await vsync(["keystore", "list"], { env })).stderr)).toEqual([]);
+  });
+});
+
+describe("a current folder that was removed or replaced", () => {
+  const inGone = (after: string, args: readonly string[]) => {
+    const place = makeWorkplace();
+    const folder = join(place.root, "sub");
+    const script = `mkdir sub && cd sub && rmdir "${folder}" ${after} && exec "$0" "$@"`;
+    const options = { cwd: place.root, env: environment(place), encoding: "utf8" } as const;
+    return spawnSync("sh", ["-c", script, process.execPath, MAIN, ...args], options);
+  };
+
+  test("is INPUT with what leads out of it, as a document too", () => {
+    const { status, stdout, stderr } = inGone("", ["keystore", "list"]);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^vsync: the current folder was removed, or replaced.*\n {2}cd "\$PWD"/);
+    const json = inGone("", ["keystore", "list", "--json"]);
+    expect([json.status, json.stderr]).toEqual([1, ""]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: "INPUT" } });
+    expect(inGone("", ["--version"]).stdout).toBe(`${version}\n`);
+  });
+
+  test("is left with what the hint says, when another has its name", () => {
+    expect(inGone('&& mkdir "$PWD"', ["keystore", "list"]).stderr).toContain('cd "$PWD"');
+    expect(inGone('&& mkdir "$PWD" && cd "$PWD"', ["keystore", "list"]).status).toBe(0);
   });
 });
 
