@@ -22,6 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.exit(exitStatus("INTERRUPTED"));
   };
   process.once("SIGINT", interrupted);
+  process.on("SIGUSR1", () => undefined); // Node would open its debugger, to every user of this machine
   const ownSignals = (): void => void process.off("SIGINT", interrupted);
   let status = 0;
   try {

@@ -18,6 +18,14 @@ export function revealsAnything(nodeOptions: string | undefined, execArgv: reado
 }
 
 function namesOf(nodeOptions: string | undefined, execArgv: readonly string[]): string[] {
-  const given = [...(nodeOptions ?? "").split(/\s+/), ...execArgv];
+  const given = [...splitOptions(nodeOptions ?? ""), ...execArgv];
   return [...new Set(given.map((option) => option.replace(/=.*$/s, "").replaceAll("_", "-")))];
+}
+
+// As Node does: at spaces outside of double quotes, within which a backslash stands before what is meant as it is.
+function splitOptions(text: string): string[] {
+  const options = text.match(/(?:"(?:\\.|[^"\\])*"|[^ "])+/gs) ?? [];
+  return options.map((option) =>
+    option.replace(/"((?:\\.|[^"\\])*)"/gs, (_, quoted: string) => quoted.replace(/\\(.)/gs, "$1")),
+  );
 }

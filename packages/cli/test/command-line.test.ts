@@ -336,6 +336,38 @@ describe("options that show memory", () => {
     expect(warnings(stderr)).toEqual([expect.stringContaining(option.replace(/=.*/, ""))]);
   });
 
+  test.each(['"--inspect=127.0.0.1:0"', '--title=x --"insp\\ect"=0', '"--title=\\"x y" "--inspect=0"'])(
+    "are found quoted, as Node finds them: %s",
+    async (options) => {
+      const { stderr } = await vsync(["keystore", "list"], { env: { NODE_OPTIONS: options } });
+      expect(stderr).toContain("Debugger listening");
+      expect(warnings(stderr)).toEqual([expect.stringContaining("--inspect: ")]);
+    },
+  );
+
+  test("are not found in a quoted value", async () => {
+    const env = { NODE_OPTIONS: '"--title=no --inspect here"' };
+    expect(warnings((await vsync(["keystore", "list"], { env })).stderr)).toEqual([]);
+  });
+
+  test("SIGUSR1 opens no debugger while it waits", async () => {
+    const place = makeWorkplace();
+    await vsync(["init", "demo", ...initFlags(place)], {}, place);
+    const child = spawn(process.execPath, [MAIN, "set", "demo", "A", "-"], {
+      cwd: place.root,
+      env: environment(place, { NODE_OPTIONS: "--inspect-port=0" }),
+    });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      // It is up: what starts it is warned about. The value comes when it would have answered the signal.
+      if (stderr.includes("--inspect-port") && child.kill("SIGUSR1"))
+        setTimeout(() => child.stdin.end("x"), 300);
+    });
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(stderr).not.toContain("Debugger listening");
+  });
+
   test("are warned about on the command line too, and with --quiet", async () => {
     const place = makeWorkplace();
     const options = { cwd: place.root, env: environment(place) };
