@@ -1,13 +1,16 @@
 // What could come next on a command line: commands, options, environments, profiles. Asks no git and no bucket: a shell
 // waits for the answer at every press of a key.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { configuredEnvs } from "./config/env-config.ts";
 import { configFolder } from "./config/paths.ts";
 import { listProfiles } from "./config/profiles.ts";
+import { readRegularFile } from "./config/regular-file.ts";
 import type { Host } from "./host.ts";
+
+const MAX_VSYNC_FILE = 4096;
 
 /** Candidates for the last of `words`, which is what has been typed of it. Files are left to the shell: none at all. */
 export function complete(program: Command, host: Host, words: readonly string[]): string[] {
@@ -80,10 +83,22 @@ function environments(host: Host): string[] {
 
 function repositoryName(start: string): string | null {
   for (let folder = start; ; folder = dirname(folder)) {
-    const path = join(folder, ".vsync");
-    if (existsSync(path))
-      return /^\s*repo\s*=\s*([a-z0-9._]+)\s*$/m.exec(readFileSync(path, "utf8"))?.[1] ?? null;
+    const text = readVsyncFile(join(folder, ".vsync"));
+    if (text !== null) return /^\s*repo\s*=\s*([a-z0-9._]+)\s*$/m.exec(text)?.[1] ?? null;
     if (folder === dirname(folder)) return null;
+  }
+}
+
+/** Null when there is none, and for what the commands would not read either: they say so, this answers. */
+function readVsyncFile(path: string): string | null {
+  try {
+    const bytes = readRegularFile(path, {
+      maxBytes: MAX_VSYNC_FILE,
+      refuse: (problem) => new Error(problem),
+    });
+    return new TextDecoder().decode(bytes);
+  } catch {
+    return null;
   }
 }
 

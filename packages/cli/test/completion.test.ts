@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
@@ -50,6 +50,18 @@ describe("completion knows", () => {
     } as const;
     saveProfile(place.context().host, "work", profile);
     expect(suggest(place, "init", "new", "--profile", "")).toEqual(["work"]);
+  });
+
+  test.each([
+    ["a folder", (path: string) => void mkdirSync(path)],
+    ["a FIFO", (path: string) => void execFileSync("mkfifo", [path])],
+    ["a device", (path: string) => symlinkSync("/dev/zero", path)],
+  ])("environments also where .vsync is %s", async (_, make) => {
+    const place = makeWorkplace();
+    await init(place.context(), { env: "demo", ...place.bucket, iterations: 100_000 });
+    rmSync(join(place.root, ".vsync"));
+    make(join(place.root, ".vsync"));
+    expect(suggest(place, "push", "")).toEqual(["demo"]);
   });
 });
 

@@ -1,10 +1,13 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -207,6 +210,29 @@ describe("check", () => {
       message: expect.stringContaining("demo lacks SECRET, TOKEN"),
       details: { missing: ["SECRET", "TOKEN"] },
     });
+  });
+
+  test.each([
+    ["a FIFO", (path: string) => void execFileSync("mkfifo", [path]), "is not a regular file"],
+    ["a link to a device", (path: string) => symlinkSync("/dev/zero", path), "is not a regular file"],
+    ["a folder", (path: string) => void mkdirSync(path), "is not a regular file"],
+    [
+      "of a terabyte",
+      (path: string) => {
+        writeFileSync(path, "");
+        truncateSync(path, 2 ** 40);
+      },
+      "the limit is 16777216",
+    ],
+  ])("refuses a schema that is %s, and waits for nothing", async (_, make, problem) => {
+    const place = await setUp();
+    const path = join(place.root, ".env.example");
+    make(path);
+    for (const schema of [{}, { schema: path }])
+      await expect(check(place.context(), { env: "demo", ...schema })).rejects.toMatchObject({
+        code: "INPUT",
+        message: expect.stringContaining(problem),
+      });
   });
 
   test("without a schema says how to name one", async () => {

@@ -1,9 +1,9 @@
 // `vsync check <env>`: the vault's names against those that the application says it needs.
 
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
+import { readRegularFile } from "../config/regular-file.ts";
 import type { Context, Said } from "../context.ts";
 import { visible } from "../terminal.ts";
 import { locateVault } from "../vault/local-vault.ts";
@@ -67,17 +67,19 @@ function list(names: readonly string[]): string {
   return names.map(visible).join(", ");
 }
 
+const MAX_SCHEMA = 16 * 1024 * 1024;
+
 function readSchema(path: string): ReadonlyMap<string, string> {
-  try {
-    return parseEnv(readFileSync(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOENT" && code !== "EISDIR") throw error;
-    const message =
-      code === "ENOENT"
-        ? `there is no ${path} to check against`
-        : `${path} is a folder, and no file of names`;
+  const refuse = (problem: string, cause?: unknown): CliError => {
     const hint = "make one with the names that the application needs, or name it: --schema <file>";
-    throw new CliError("INPUT", message, hint, { cause: error });
+    return new CliError("INPUT", problem, hint, { cause });
+  };
+  try {
+    return parseEnv(
+      readRegularFile(path, { maxBytes: MAX_SCHEMA, refuse: (problem) => refuse(`${path} ${problem}`) }),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw refuse(`there is no ${path} to check against`, error);
   }
 }

@@ -1,10 +1,10 @@
 // A secret from a file or from standard input, for every `--...-file <path|->` and every `..._FILE` variable.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../context.ts";
 import { shellWord } from "../shell-word.ts";
+import { readRegularFile } from "./regular-file.ts";
 
 const MAX_SIZE = 64 * 1024;
 
@@ -48,40 +48,33 @@ export async function readInput(
     : readSecretFile(context, path, source, maxBytes);
 }
 
-// Links are followed: that is how Kubernetes mounts a secret.
 function readSecretFile(
   { host, terminal }: Context,
   path: string,
   source: string,
   maxBytes: number,
 ): Uint8Array {
-  const { O_RDONLY, O_NONBLOCK = 0 } = constants;
   const refuse = (problem: string, hint: string, cause?: unknown): CliError =>
     new CliError("INPUT", `${path} ${problem} (${source})`, hint, { cause });
-  let file: number;
   try {
-    file = openSync(resolve(host.cwd, path), O_RDONLY | O_NONBLOCK); // a FIFO must not make us wait
+    return readRegularFile(resolve(host.cwd, path), {
+      maxBytes,
+      refuse: (problem, found) =>
+        refuse(problem, found.isFile() ? `correct ${source}` : `for a pipe use standard input: ${source} -`),
+      check({ mode }) {
+        if (host.platform === "win32") return;
+        const shown = (mode & 0o777).toString(8).padStart(4, "0");
+        if ((mode & 0o002) !== 0)
+          throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${shellWord(path)}`);
+        if ((mode & 0o044) !== 0)
+          terminal.warn(`${path} can be read by others (mode ${shown}); chmod 600 ${shellWord(path)}`);
+      },
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw refuse("does not exist", `correct ${source}`, error);
     if (code === "EACCES") throw refuse("may not be read by this user", `ls -l ${shellWord(path)}`, error);
     throw error;
-  }
-  try {
-    const stat = fstatSync(file);
-    const { mode, size } = stat;
-    if (!stat.isFile()) throw refuse("is not a regular file", `for a pipe use standard input: ${source} -`);
-    if (size > maxBytes) throw refuse(`is ${size} bytes; the limit is ${maxBytes}`, `correct ${source}`);
-    if (host.platform !== "win32") {
-      const shown = (mode & 0o777).toString(8).padStart(4, "0");
-      if ((mode & 0o002) !== 0)
-        throw refuse(`is writable by everybody (mode ${shown})`, `chmod 600 ${shellWord(path)}`);
-      if ((mode & 0o044) !== 0)
-        terminal.warn(`${path} can be read by others (mode ${shown}); chmod 600 ${shellWord(path)}`);
-    }
-    return readFileSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 
