@@ -31,13 +31,16 @@ export async function runCommandLine(
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const { terminal } = openContext(flagsOf(program));
+    const flags = flagsOf(program);
+    // Whoever says --json=true reads a document, of this mistake too.
+    const json = flags.json || error.message.startsWith("error: unknown option '--json=");
+    const { terminal } = openContext({ ...flags, json });
     const text = help.join("").trimEnd();
     if (error.exitCode === 0) {
       terminal.finish({ help: text }, { out: text });
       return 0;
     }
-    if (text !== "" && !flagsOf(program).json) terminal.note(text);
+    if (text !== "" && !json) terminal.note(text);
     const { usageError } = await import("./usage-error.ts");
     throw usageError(error, stumbled);
   }

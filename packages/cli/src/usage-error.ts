@@ -16,6 +16,9 @@ export function usageError({ code, message }: CommanderError, command: Command):
   if (kind === "option") {
     const file = SECRET.test(word) ? secretFileOption(command) : null;
     if (file !== null) return secretOnCommandLine(word, file, help);
+    // Commander knows no such option where a value stands after its `=`.
+    if (optionNames(command).includes(word))
+      return new CliError("USAGE", `option '${word}' takes no value`, `${word} alone   (${help})`);
     const meant = nearest(word, [...optionNames(command), "--help"]);
     return new CliError("USAGE", visible(said), meant === null ? help : `did you mean ${meant}?   (${help})`);
   }

@@ -195,6 +195,12 @@ describe("a mistake on the command line", () => {
     [["audit", "demo", "--limit", "0"], "vsync audit --help"],
     [["versions", "demo", "--all", "--limit", "3"], "vsync versions --help"],
     [["audit", "demo", "--limit", "3", "--all"], "vsync audit --help"],
+    [["push", "demo", "--force=yes"], "--force alone   (vsync push --help)"],
+    [["share", "export", "demo", "--out", "-"], "vsync share export --help"],
+    [["keystore", "export", "--all", "--out=-"], "vsync keystore export --help"],
+    [["runtime-token", "demo", "--out", "-"], "vsync runtime-token --help"],
+    [["passphrase", "show", "demo", "--out", "-"], "vsync passphrase show --help"],
+    [["rotate-passphrase", "demo", "--out", "-"], "vsync rotate-passphrase --help"],
   ])("%j: %s", async (args, hint) => {
     const plain = await vsync(args, { status: 1 });
     expect(plain.stdout).toBe("");
@@ -205,6 +211,29 @@ describe("a mistake on the command line", () => {
     });
     expect(json.stderr).toBe("");
   });
+});
+
+test.each([[["--json=1", "status"]], [["status", "--json=true"]]])(
+  "%j is answered as a document: --json takes no value",
+  async (args) => {
+    const { stdout, stderr } = await vsync(args, { status: 1 });
+    expect(JSON.parse(stdout).error).toEqual({
+      code: "USAGE",
+      message: "option '--json' takes no value",
+      hint: expect.stringContaining("--json alone"),
+    });
+    expect(stderr).toBe("");
+  },
+);
+
+test("--out takes a file: - is none, and ./- is one", async () => {
+  const place = makeWorkplace();
+  await vsync(["init", "demo", ...initFlags(place)], {}, place);
+  const { stderr } = await vsync(["share", "export", "demo", "--out", "-"], { status: 1 }, place);
+  expect(stderr).toContain("It takes a file and not standard output; a file of that name is ./-");
+  expect(readdirSync(place.root)).not.toContain("-");
+  await vsync(["share", "export", "demo", "--out", "./-"], {}, place);
+  expect(readdirSync(place.root)).toContain("-");
 });
 
 describe("a flag that would carry a secret", () => {

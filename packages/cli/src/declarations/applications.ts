@@ -1,7 +1,7 @@
 // The two strings an application needs.
 
 import { type Command, Option } from "commander";
-import { audited, type Execute } from "./declare.ts";
+import { audited, type Execute, fileToWrite } from "./declare.ts";
 
 export function declareRuntimeToken(program: Command, execute: Execute): void {
   const formats = new Option("--format <name>", "what to print it for");
@@ -11,7 +11,11 @@ export function declareRuntimeToken(program: Command, execute: Execute): void {
     .option("--temporary", "put your own credentials into it although they expire")
     .option("--no-validate", "do not ask the bucket, for work offline")
     .addOption(formats.choices(["env", "k8s", "compose", "github", "systemd"]))
-    .option("--out <file>", "write it to a file of mode 0600 instead; an earlier token there is replaced")
+    .option(
+      "--out <file>",
+      "write it to a file of mode 0600 instead; an earlier token there is replaced",
+      fileToWrite,
+    )
     .action((env: string, options) =>
       execute(async (context) => {
         const { runtimeToken, describeRuntimeToken } = await import("../commands/runtime-token.ts");
@@ -28,7 +32,7 @@ export function declarePassphrase(program: Command, execute: Execute): void {
   group
     .command("show <env>")
     .description("show it on the terminal, after a question, or write it to a file")
-    .option("--out <file>", "write it to a new file of mode 0600 instead")
+    .option("--out <file>", "write it to a new file of mode 0600 instead", fileToWrite)
     .option("--replaced", "the one before the last rotation, for versions from before it")
     .action((env: string, options) =>
       execute(async (context) => {

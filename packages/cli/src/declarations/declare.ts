@@ -27,6 +27,12 @@ function addPair(pair: string, pairs: Readonly<Record<string, string>> = {}): Re
   return Object.fromEntries([...Object.entries(pairs), [key, value]]);
 }
 
+/** For `--out`: other options take - for standard input, so it could be meant for standard output. */
+export function fileToWrite(path: string): string {
+  if (path !== "-") return path;
+  throw new InvalidArgumentError("It takes a file and not standard output; a file of that name is ./-");
+}
+
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
   return Number(text);

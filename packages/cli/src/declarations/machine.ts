@@ -1,7 +1,7 @@
 // This machine: what it has, and whether it is in order.
 
 import type { Command } from "commander";
-import type { Execute } from "./declare.ts";
+import { type Execute, fileToWrite } from "./declare.ts";
 
 export function declareStatus(program: Command, execute: Execute): void {
   program
@@ -104,7 +104,7 @@ export function declareKeystore(program: Command, execute: Execute): void {
     .command("export [environments...]")
     .description("write some of them, <env> or <repository>/<env>, to one encrypted file")
     .option("--all", "every one that has a config and a key")
-    .option("--out <file>", "the file (default: vsync.keys)")
+    .option("--out <file>", "the file (default: vsync.keys)", fileToWrite)
     .option("--passphrase-file <path>", "a passphrase of your own for it, - for stdin (default: six words)")
     .action((names: string[], options) =>
       execute(async (context) => {

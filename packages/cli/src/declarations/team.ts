@@ -1,7 +1,7 @@
 // Handing an environment on, and taking it away.
 
 import type { Command } from "commander";
-import { audited, type Execute } from "./declare.ts";
+import { audited, type Execute, fileToWrite } from "./declare.ts";
 
 export function declareRotation(program: Command, execute: Execute): void {
   audited(program.command("rotate-passphrase <env>"))
@@ -10,7 +10,7 @@ export function declareRotation(program: Command, execute: Execute): void {
     .option("--finish", "end a grace period before its time; rotates nothing")
     .option("--force", "rotate although a grace period still runs: it ends at once")
     .option("--new-passphrase-file <path>", "the new passphrase, - for stdin (default: one is generated)")
-    .option("--out <file>", "write the new passphrase to a new file of mode 0600 as well")
+    .option("--out <file>", "write the new passphrase to a new file of mode 0600 as well", fileToWrite)
     .action((env: string, options) =>
       execute(async (context) => {
         const { rotatePassphrase, describeRotatePassphrase } = await import(
@@ -32,7 +32,7 @@ export function declareShare(program: Command, execute: Execute): void {
   ] as const) {
     audited(parent.command("export <env>", { hidden }))
       .description("write an encrypted share file and show its passphrase once")
-      .option("--out <file>", "the file (default: <repository>-<env>.share)")
+      .option("--out <file>", "the file (default: <repository>-<env>.share)", fileToWrite)
       .option("--passphrase-file <path>", "a passphrase of your own for it, - for stdin (default: six words)")
       .option("--access-key <id>", "the teammate's own store key, instead of yours")
       .option("--secret-key-file <path>", "file with that key's secret, - for stdin")
