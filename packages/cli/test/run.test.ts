@@ -128,6 +128,16 @@ test("--redact masks values in what it writes, on both streams", async () => {
   expect(stderr).toBe('{"t":"***","p":"8080"}\n');
 });
 
+test("--redact ends with a command whose output nobody reads any more", async () => {
+  const child = spawn(node, [machine.main, "run", "demo", "--redact", "--", "yes"], {
+    cwd: machine.repository,
+    env: machine.env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  expect(await once(child, "close")).toEqual([1, null]); // what yes makes of a failed write
+});
+
 test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
   "%s reaches the command, which may end as it likes",
   async (signal) => {

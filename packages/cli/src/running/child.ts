@@ -102,7 +102,12 @@ function maskOutput(child: ChildProcess, values: readonly string[]): Promise<voi
       const redactor = createRedactor(values);
       redactor.pipe(to, { end: false });
       from?.pipe(redactor);
-      return new Promise((resolve) => redactor.once("end", resolve));
+      // Nobody reads any more: the command's next write is to fail, as it would without us in between.
+      to.once("error", () => {
+        from?.destroy();
+        redactor.destroy();
+      });
+      return new Promise((resolve) => redactor.once("close", resolve));
     },
   );
 }
