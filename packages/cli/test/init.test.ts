@@ -409,8 +409,9 @@ describe("an environment that exists", () => {
     expect(configOf(place)?.encryption.salt).not.toBe(config.encryption.salt);
     expect(await keyOf(place)).not.toBe(key);
     expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
-    const [aside] = readdirSync(state);
-    expect(aside).toMatch(/^demo\.replaced-\d{8}-\d{6}$/);
+    const [fresh, aside] = readdirSync(state).sort();
+    expect([fresh, aside]).toEqual(["demo", expect.stringMatching(/^demo\.replaced-\d{8}-\d{6}$/)]);
+    expect(existsSync(join(state, "demo/ledger.json"))).toBe(false);
     expect(readdirSync(join(state, aside as string))).toEqual(["ledger.json"]);
   });
 

@@ -8,6 +8,7 @@ import { gitIgnores } from "../identity/git.ts";
 import { checkEnvName, findRepository, type Repository } from "../identity/repository.ts";
 import { holdsVault, probeBucket, refuseOccupied, requireOwnVault, withBucket } from "../setup/bucket.ts";
 import { type Approach, type ApproachFlags, chooseApproach } from "../setup/existing-config.ts";
+import { findEnvironment } from "../setup/found.ts";
 import { installEnvironment } from "../setup/install.ts";
 import {
   chooseLocation,
@@ -16,7 +17,7 @@ import {
   type LocationFlags,
   locationOf,
 } from "../setup/location.ts";
-import { makeNewKey } from "../setup/new-key.ts";
+import { keystoreForNewKey, makeNewKey } from "../setup/new-key.ts";
 import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
 import { takeOver } from "../vault/take-over.ts";
 
@@ -69,7 +70,11 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const salt = generateSalt((size) => host.random(size));
   const config = makeConfig(input, location, folder, salt, kept);
   const takesEnvFile = await decideEnvFile(context, repository, input);
-  const key = kept === null ? await makeNewKey(context, { repo, env }, config.encryption.iterations) : null;
+  // A keychain that is not there stops the work before it has begun; what keeps its key needs none.
+  const keystore = kept === null ? await keystoreForNewKey(context) : null;
+  const found = { ...(await findEnvironment(host, keystore, { repo, env })), config: before };
+  const key =
+    kept === null ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations) : null;
   warnAboutEndpoint(context, location);
 
   const bucket = await withBucket(context, location, async (store) => {
@@ -97,7 +102,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     terminal.step(3, 3, `writing config, key and ${folder}`);
     ignored = await installEnvironment(
       context,
-      { repository, env, before, config, key, takesEnvFile },
+      { repository, env, found, config, key, takesEnvFile },
       async (leaveNoWayBack) => {
         if (takesOver) await takeOver(context, env, leaveNoWayBack);
       },

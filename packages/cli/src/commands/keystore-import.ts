@@ -3,14 +3,15 @@
 import { resolve } from "node:path";
 import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
-import { keyAccount, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
+import type { EnvConfig } from "../config/env-config.ts";
+import { replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
+import { type Found, findEnvironment, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
 import { replaceKey } from "../setup/new-key.ts";
 import {
@@ -20,7 +21,6 @@ import {
   requireInForce,
   type Sender,
   sameVault,
-  withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
@@ -86,9 +86,8 @@ export function describeKeystoreImport({ environments, keystore, dryRun }: Keyst
 interface Plan {
   readonly received: KeyFileEnvironment;
   readonly did: ImportedEnvironment["did"];
-  readonly before: EnvConfig | null;
+  readonly found: Found;
   readonly config: EnvConfig;
-  readonly stored: string | null;
 }
 
 async function plan(
@@ -104,7 +103,8 @@ async function plan(
   // Where the clone will be is not known yet, only that the folder has to be inside it.
   resolveVaultFolder(repositoryConfigFolder(host, repo), theirs.files.vaultFolder);
   checkOrigins(context, received);
-  const before = loadEnvConfig(host, repo, env);
+  const found = await findEnvironment(host, keystore, { repo, env });
+  const { config: before, key: stored } = found;
   const isSame = before !== null && sameVault(before, theirs);
   if (before !== null && !isSame && !overwrite) {
     throw new CliError(
@@ -113,34 +113,38 @@ async function plan(
       "if the key file is to replace it: vsync keystore import <file> --overwrite",
     );
   }
-  const stored = await keystore.get(keyAccount(repo, env));
   await requireInForce(context, env, theirs, key, SENDER, isSame ? { config: before, key: stored } : null);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
-  return { received, did, before, config: isSame ? newerOf(before, theirs) : theirs, stored };
+  return { received, did, found, config: isSame ? newerOf(before, theirs) : theirs };
 }
 
 async function carryOut(context: Context, keystore: Keystore, one: Plan): Promise<void> {
   const { host } = context;
-  const { received, did, before, config, stored } = one;
+  const { received, did, found, config } = one;
   const { repo, env, key, replaced, origins } = received;
   for (const origin of origins) recordOrigin(host, { name: repo, origin });
-  const store = () => replaceKey(keystore, { repo, env }, stored, key);
-  const newKey = { passphrase: key, place: keystore.description, store };
-  if (did === "import") await installWithoutRepository(host, { repo, env, before, config, key: newKey });
-  else {
+  const names = { repo, env };
+  const store = () => replaceKey(keystore, names, found.key, key);
+  // Of the same vault what this machine keeps is brought over with the key.
+  const keys = { old: found.key as string, next: key };
+  const renew = () => rekey(context, names, config, keys, store);
+  const newKey = {
+    passphrase: key,
+    place: keystore.description,
+    store: did === "rekeyed" ? renew : store,
+  };
+  await installWithoutRepository(host, names, {
+    found,
+    config,
+    key: did === "same" && found.key === key ? null : newKey,
     // The state of the same vault stays: its ledger knows how far the bucket had come.
-    const keys = { old: stored as string, next: key };
-    const renew = () => rekey(context, { repo, env }, config, keys, store);
-    const kept = { repo, env, before, config, keepsState: true };
-    await withLock(context, repo, env, () =>
-      installWithoutRepository(host, {
-        ...kept,
-        key: did === "rekeyed" ? { ...newKey, store: renew } : newKey,
-      }),
-    );
-  }
+    keepsState: did !== "import",
+  });
+  if (replaced === undefined) return;
   const account = replacedAccount(repo, env);
-  if (replaced !== undefined && (await keystore.get(account)) === null) await keystore.set(account, replaced);
+  await whileLocked(host, names, async () => {
+    if ((await keystore.get(account)) === null) await keystore.set(account, replaced);
+  });
 }
 
 // Two projects of one name would have their secrets pulled into each other.

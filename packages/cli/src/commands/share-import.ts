@@ -4,15 +4,14 @@ import { resolve } from "node:path";
 import { decodeShare } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
-import { loadEnvConfig } from "../config/env-config.ts";
-import { keyAccount } from "../config/paths.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository, normaliseName, type Repository } from "../identity/repository.ts";
 import { openKeystore } from "../keys/keystore.ts";
 import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
-import { type Installation, installEnvironment } from "../setup/install.ts";
+import { findEnvironment } from "../setup/found.ts";
+import { installEnvironment } from "../setup/install.ts";
 import { replaceKey } from "../setup/new-key.ts";
 import {
   checkReceivedConfig,
@@ -22,7 +21,6 @@ import {
   requireInForce,
   type Sender,
   sameVault,
-  withLock,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
 import { withEnvironment } from "../vault/environment.ts";
@@ -62,14 +60,13 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const { name } = repository;
   const vaultFolder = receivedVaultFolder(repository, received.files.vaultFolder, SHARE, env);
   const config = { ...received, files: { vaultFolder } };
-  const before = loadEnvConfig(host, name, env);
+  const fromVariables = await passphraseFromVariables(context);
+  const keystore = await openKeystore(host);
+  const found = await findEnvironment(host, fromVariables === null ? keystore : null, { repo: name, env });
+  const { config: before, key: stored } = found;
   const isSameVault = before !== null && sameVault(before, config);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
 
-  const keystore = await openKeystore(host);
-  const account = keyAccount(name, env);
-  const fromVariables = await passphraseFromVariables(context);
-  const stored = fromVariables === null ? await keystore.get(account) : null;
   const known = isSameVault ? { config: before, key: stored } : null;
   await requireInForce(context, env, config, key, SHARE, known);
   const did = !isSameVault ? "import" : stored === null || stored === key ? "same" : "rekeyed";
@@ -86,25 +83,26 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     fromVariables === null
       ? await replaceKey(keystore, { repo: name, env }, stored, key)
       : async () => undefined;
-  const newKey = { passphrase: key, place: result.passphraseIn, store };
+  // Of the same vault what this machine keeps is brought over with the key.
+  const keys = { old: stored as string, next: key };
+  const renew = async () => await rekey(context, { repo: name, env }, config, keys, store);
+  const isHad = isSameVault && (stored === key || fromVariables !== null);
+  const newKey = {
+    passphrase: key,
+    place: result.passphraseIn,
+    store: did === "rekeyed" ? renew : store,
+  };
   const installation = {
     repository,
     env,
-    before,
+    found,
     config: isSameVault ? newerOf(before, config) : config,
+    key: isHad ? null : newKey,
+    // The state of the same vault stays: its ledger knows how far the bucket had come.
+    keepsState: isSameVault,
     takesEnvFile: false,
   };
-  const install = async (parts: Pick<Installation, "key" | "keepsState">) =>
-    await installEnvironment(context, { ...installation, ...parts }, async () => undefined);
-  if (!isSameVault) await install({ key: newKey });
-  else {
-    // The state of the same vault stays: its ledger knows how far the bucket had come.
-    const keys = { old: stored as string, next: key };
-    const renew = async () => await rekey(context, { repo: name, env }, config, keys, store);
-    await withLock(context, name, env, async () => {
-      await install({ key: did === "rekeyed" ? { ...newKey, store: renew } : newKey, keepsState: true });
-    });
-  }
+  await installEnvironment(context, installation, async () => undefined);
   await audit(context, env, input);
   return { ...result, did };
 }

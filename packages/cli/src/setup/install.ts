@@ -1,6 +1,6 @@
 // The part of `init` that changes this machine: all of it, or none.
 
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { formatTimestamp } from "@vsync/envelope";
 import { CliError, toCliError } from "../cli-error.ts";
@@ -11,8 +11,7 @@ import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
 import { shellWord } from "../shell-word.ts";
-import { acquireLock } from "../vault/lock.ts";
-import { statePaths } from "../vault/state-paths.ts";
+import { type Found, type Names, whileAsFound } from "./found.ts";
 import type { NewKey } from "./new-key.ts";
 import {
   addIgnoreRules,
@@ -27,7 +26,8 @@ import {
 export interface Installation {
   readonly repository: Repository;
   readonly env: string;
-  readonly before: EnvConfig | null;
+  /** What there was when this was decided: nothing is installed over anything else. */
+  readonly found: Found;
   readonly config: EnvConfig;
   /** Null: the environment keeps its key, and with it its state. */
   readonly key: NewKey | null;
@@ -43,63 +43,61 @@ export interface Installation {
  */
 export async function installEnvironment(
   { host }: Context,
-  { repository, env, before, config, key, keepsState = false, takesEnvFile }: Installation,
+  { repository, env, found, config, key, keepsState = false, takesEnvFile }: Installation,
   last: (leaveNoWayBack: () => void) => Promise<void>,
 ): Promise<readonly string[]> {
   const { root, name } = repository;
   const { vaultFolder } = config.files;
+  const names = { repo: name, env };
   const undo: UndoStep[] = [];
-  let ignored: readonly string[] = [];
-  try {
+  const install = async (): Promise<readonly string[]> => {
     undo.push(makeVaultFolder(root, vaultFolder));
     const rules = addIgnoreRules(host, repository, vaultFolder, env);
     undo.push(rules.undo);
-    ignored = rules.added;
     undo.push(writeVsyncFile(repository));
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
-    await installKeyAndConfig(host, { repo: name, env, before, config, key, keepsState }, undo);
-    await last(() => void undo.splice(0));
-  } catch (error) {
-    await takeBack(undo, error);
-  }
+    await installKeyAndConfig(host, names, { found, config, key, keepsState }, undo);
+    return rules.added;
+  };
+  const ignored = await whileAsFound(host, names, found, () => orTakeBack(undo, install));
+  await orTakeBack(undo, () => last(() => void undo.splice(0)));
   if (takesEnvFile) removeOriginal(repository, env);
   return ignored;
 }
 
 /** The part that needs no repository, for an environment whose clone is still to be made. All of it, or nothing. */
-export async function installWithoutRepository(
-  host: Host,
-  parts: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
-): Promise<void> {
+export async function installWithoutRepository(host: Host, names: Names, parts: KeyAndConfig): Promise<void> {
   const undo: UndoStep[] = [];
-  try {
-    await installKeyAndConfig(host, parts, undo);
-  } catch (error) {
-    await takeBack(undo, error);
-  }
+  await whileAsFound(host, names, parts.found, () =>
+    orTakeBack(undo, () => installKeyAndConfig(host, names, parts, undo)),
+  );
 }
+
+type KeyAndConfig = Pick<Installation, "found" | "config" | "key" | "keepsState">;
 
 async function installKeyAndConfig(
   host: Host,
-  {
-    repo,
-    env,
-    before,
-    config,
-    key,
-    keepsState,
-  }: Omit<Installation, "repository" | "takesEnvFile"> & { readonly repo: string },
+  names: Names,
+  { found, config, key, keepsState }: KeyAndConfig,
   undo: UndoStep[],
 ): Promise<void> {
   if (key !== null) {
     undo.push(await key.store());
-    if (!keepsState) undo.push(putStateAside(host, repo, env));
+    if (!keepsState) undo.push(putStateAside(host, names));
   }
-  undo.push(replaceConfig(host, repo, env, before, config));
+  undo.push(replaceConfig(host, names, found.config, config));
 }
 
 type UndoStep = () => void | Promise<void>;
+
+async function orTakeBack<T>(undo: readonly UndoStep[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    return await takeBack(undo, error);
+  }
+}
 
 /** Takes every step back, the latest first, and throws the error; one that cannot be taken back is added to it. */
 async function takeBack(undo: readonly UndoStep[], error: unknown): Promise<never> {
@@ -118,13 +116,7 @@ async function takeBack(undo: readonly UndoStep[], error: unknown): Promise<neve
   });
 }
 
-function replaceConfig(
-  host: Host,
-  repo: string,
-  env: string,
-  before: EnvConfig | null,
-  config: EnvConfig,
-): Undo {
+function replaceConfig(host: Host, { repo, env }: Names, before: EnvConfig | null, config: EnvConfig): Undo {
   const putBack = (): void => {
     if (before === null) removePrivateFile(envConfigPath(host, repo, env));
     else saveEnvConfig(host, repo, env, before);
@@ -133,21 +125,34 @@ function replaceConfig(
 }
 
 // What is remembered of a vault under the old key must not be held against the new one; its backups are kept beside it.
-function putStateAside(host: Host, repo: string, env: string): Undo {
+function putStateAside(host: Host, { repo, env }: Names): Undo {
   const folder = envStateFolder(host, repo, env);
-  if (!existsSync(folder)) return () => undefined;
-  const { lock } = statePaths(folder);
-  const held = acquireLock(lock); // throws when another vsync is at work in it; moves away with the folder
-  const aside = `${folder}.replaced-${formatTimestamp(host.now())}`;
-  renameSync(folder, aside);
-  rmSync(join(aside, "lock"), { recursive: true, force: true });
-  held.release();
-  syncDir(dirname(folder));
-  return () => {
+  if (readdirSync(folder).every((name) => name === "lock")) return () => undefined;
+  const aside = nameAside(host, folder);
+  // The lock that is held stays where others look for it.
+  const swap = (from: string, to: string): void => {
+    if (existsSync(join(from, "lock"))) renameSync(join(from, "lock"), join(to, "lock"));
+  };
+  const putBack = (): void => {
+    if (!existsSync(aside)) return;
+    if (existsSync(folder)) swap(folder, aside);
     rmSync(folder, { recursive: true, force: true });
     renameSync(aside, folder);
     syncDir(dirname(folder));
   };
+  return orBack(() => {
+    renameSync(folder, aside);
+    mkdirSync(folder, 0o700);
+    swap(aside, folder);
+    syncDir(dirname(folder));
+  }, putBack);
+}
+
+function nameAside(host: Host, folder: string): string {
+  const name = (ms: number): string => `${folder}.replaced-${formatTimestamp(ms)}`;
+  let ms = host.now();
+  while (existsSync(name(ms))) ms += 1000;
+  return name(ms);
 }
 
 function removeOriginal(repository: Repository, env: string): void {

@@ -5,7 +5,8 @@ import { CliError } from "../cli-error.ts";
 import { keyAccount, replacedAccount } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
-import { passphraseFromVariables } from "../keys/passphrase.ts";
+import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
+import type { Found, Names } from "./found.ts";
 
 export interface NewKey {
   readonly passphrase: string;
@@ -15,28 +16,30 @@ export interface NewKey {
   store(): Promise<() => Promise<void>>;
 }
 
+/** The keystore that a new passphrase would go into; null where VSYNC_PASSPHRASE(_FILE) stands in for it. */
+export async function keystoreForNewKey(context: Context): Promise<Keystore | null> {
+  return (await passphraseFromVariables(context)) === null ? await openKeystore(context.host) : null;
+}
+
 /**
  * A generated passphrase for the keystore; or, where VSYNC_PASSPHRASE(_FILE) is set, that one, stored nowhere:
- * every later command would prefer it to the keystore's. Asks the keystore already here, so that a keychain
- * which is not there stops the work before it has begun.
+ * every later command would prefer it to the keystore's.
  */
 export async function makeNewKey(
   context: Context,
-  { repo, env }: { readonly repo: string; readonly env: string },
+  names: Names,
+  { keystore, key }: Found,
   iterations: number,
 ): Promise<NewKey> {
-  const given = await passphraseFromVariables(context);
-  if (given === null) {
-    const keystore = await openKeystore(context.host);
-    const account = keyAccount(repo, env);
-    const before = await keystore.get(account);
+  if (keystore !== null) {
     const passphrase = generatePassphrase((size) => context.host.random(size));
     return {
       passphrase,
       place: keystore.description,
-      store: () => replaceKey(keystore, { repo, env }, before, passphrase),
+      store: () => replaceKey(keystore, names, key, passphrase),
     };
   }
+  const given = (await passphraseFromVariables(context)) as Passphrase;
   const problem = passphraseProblem(given.text, { chosen: true, iterations });
   if (problem !== null) {
     const hint = `unset ${given.source} to have one made and kept in the keystore, or set a better one`;
@@ -48,7 +51,7 @@ export async function makeNewKey(
 /** Puts a passphrase in the place of `before`, which is kept beside it. Throws with nothing changed; the way back restores both. */
 export async function replaceKey(
   keystore: Keystore,
-  { repo, env }: { readonly repo: string; readonly env: string },
+  { repo, env }: Names,
   before: string | null,
   passphrase: string,
 ): Promise<() => Promise<void>> {

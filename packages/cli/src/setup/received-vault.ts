@@ -4,13 +4,11 @@ import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, w
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
-import { ensurePrivateDir } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { acquireLock } from "../vault/lock.ts";
 import { statePaths } from "../vault/state-paths.ts";
 import { checkVaultFolder } from "./repository-files.ts";
 
@@ -160,23 +158,6 @@ function refuseOlder(
     `the ${name} was made at generation ${minGen} of ${env}, but the bucket is at generation ${generation}`,
     `ask who made it what the bucket should hold; then for a new one: ${anew(env)}`,
   );
-}
-
-/** Runs `work` while no other vsync on this machine is at work on the environment. */
-export async function withLock<T>(
-  { host }: Context,
-  repo: string,
-  env: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const state = envStateFolder(host, repo, env);
-  ensurePrivateDir(state);
-  const lock = acquireLock(statePaths(state).lock);
-  try {
-    return await work();
-  } finally {
-    lock.release();
-  }
 }
 
 /**
