@@ -10,6 +10,7 @@ import { backupDiff, backupList, backupRestore, describeBackupDiff } from "../sr
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
+import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
@@ -33,6 +34,25 @@ async function publishValues(...values: readonly string[]): Promise<Workplace & 
 const setValue = (place: Workplace, value: string, name = "VALUE") =>
   set(place.context({ stdin: value }), { env, name, source: "-" });
 const value = async (place: Workplace) => (await get(place.context(), { env, name: "VALUE" })).value;
+
+test("what was published before a take-over opens with the passphrase of then, by the command in the hint", async () => {
+  const place = await publishValues("one", "two");
+  const first = (await versions(place.context(), { env })).versions[1]!.timestamp;
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000, overwrite: true, takeOver: true });
+  const old = join(place.folder, "old");
+  await expect(restore(place.context(), { env, version: first })).rejects.toMatchObject({
+    code: "WRONG_PASSPHRASE",
+    hint: `vsync restore ${env} ${first} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
+  });
+  await passphraseShow(place.context(), { env, replaced: true, out: old });
+  const given = { env, version: first, oldPassphraseFile: old };
+  expect((await diff(place.context(), given)).scalars.changed).toEqual(["VALUE"]);
+  await restore(place.context(), given);
+  await pull(place.context(), { env, force: true });
+  expect(await value(place)).toBe("one");
+  writeFileSync(old, "another passphrase");
+  await expect(restore(place.context(), given)).rejects.toMatchObject({ code: "VSYNC_WRONG_PASSPHRASE" });
+});
 
 test("versions lists what was published, newest first, with who and why", async () => {
   const place = await publishValues("one", "two", "three");

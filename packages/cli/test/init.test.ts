@@ -19,7 +19,7 @@ import { bareEnvironment } from "../../../test/machine.ts";
 import { CliError } from "../src/cli-error.ts";
 import { describeInit, type InitInput, init } from "../src/commands/init.ts";
 import { push } from "../src/commands/push.ts";
-import { type EnvConfig, loadEnvConfig } from "../src/config/env-config.ts";
+import { type EnvConfig, loadEnvConfig, unpackEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { isPlainHttp } from "../src/setup/location.ts";
@@ -412,7 +412,57 @@ describe("an environment that exists", () => {
     const [fresh, aside] = readdirSync(state).sort();
     expect([fresh, aside]).toEqual(["demo", expect.stringMatching(/^demo\.replaced-\d{8}-\d{6}$/)]);
     expect(existsSync(join(state, "demo/ledger.json"))).toBe(false);
-    expect(readdirSync(join(state, aside as string))).toEqual(["ledger.json"]);
+    expect(readdirSync(join(state, aside as string)).sort()).toEqual([
+      "config",
+      "fresh-key.json",
+      "ledger.json",
+    ]);
+    expect(unpackEnvConfig(readFileSync(join(state, aside as string, "config")))).toEqual(config);
+  });
+
+  test("--overwrite cut short between key and config is finished by the same command, and loses no passphrase", async () => {
+    const place = await existing();
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+    await push(place.context(), { env: "demo" });
+    const file = join(place.home, ".config/vsync/config/acme_shop/env_demo");
+    const [bytes, config, key] = [readFileSync(file), configOf(place), await keyOf(place)];
+    const overwrite = () =>
+      again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
+    await overwrite();
+    writeFileSync(file, bytes); // the config is what is written last
+    const never = await keyOf(place);
+    await overwrite();
+    expect(configOf(place)?.prefix).toBe("new/demo/");
+    expect(await keyOf(place)).not.toBe(never);
+    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+    const state = join(place.home, ".local/state/vsync/acme_shop");
+    const asides = readdirSync(state).filter((name) => name !== "demo");
+    expect(asides).toHaveLength(1);
+    expect(unpackEnvConfig(readFileSync(join(state, asides[0] as string, "config")))).toEqual(config);
+  });
+
+  test("a key that nothing was ever under takes no other's place when it is replaced itself", async () => {
+    const place = await existing();
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+    await push(place.context(), { env: "demo" });
+    const key = await keyOf(place);
+    await again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
+    const other = makeWorkplace();
+    await setUp(other, { ...place.bucket, prefix: "new" });
+    writeFileSync(join(other.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
+    await push(other.context(), { env: "demo" });
+    // What a take-over that was cut short before it published leaves: its key, its config, and theirs in the bucket.
+    await again(place, {
+      takeOver: true,
+      overwrite: true,
+      ...place.bucket,
+      prefix: "new",
+      iterations: ITERATIONS,
+    });
+    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+    const second = await keyOf(place);
+    await again(place, { overwrite: true, ...place.bucket, prefix: "newer", iterations: ITERATIONS });
+    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(second);
   });
 
   test.each<[string, Partial<InitInput>]>([

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeKeyFile, encodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { expect, test } from "vitest";
@@ -113,6 +113,18 @@ test("an old file never replaces a newer key, and a new one brings the machine o
   expect((await importTo(laptop, await exportFrom(old))).environments).toMatchObject([{ did: "rekeyed" }]);
   expect(await stored(laptop, `${REPO}/demo`)).toBe(await stored(old, `${REPO}/demo`));
   await pull(laptop.context(), { env: "demo" });
+});
+
+test("where only the config was lost, the file brings it back, and what was remembered is still there", async () => {
+  const [old, laptop] = [await setUp("demo"), makeWorkplace()];
+  const keys = await exportFrom(old);
+  await importTo(laptop, keys);
+  await pull(laptop.context(), { env: "demo" });
+  const ledger = join(envStateFolder(laptop.context().host, REPO, "demo"), "ledger.json");
+  const remembered = JSON.parse(readFileSync(ledger, "utf8"));
+  rmSync(join(laptop.home, ".config"), { recursive: true });
+  await importTo(laptop, keys);
+  expect(JSON.parse(readFileSync(ledger, "utf8"))).toEqual(remembered);
 });
 
 test("another vault of that name stops the import before anything is changed", async () => {

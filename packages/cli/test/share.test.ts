@@ -169,6 +169,23 @@ test("after a rotation an old share is refused and a new one brings the machine 
   expect(await value(bob)).toBe("bob's edit");
 });
 
+test("where only the config was lost, the same share brings it back, and what was remembered is still there", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  await importTo(bob, share);
+  await pull(bob.context(), { env });
+  await setValue(bob, "bob's edit");
+  await pull(bob.context(), { env, backup: true });
+  const ledger = join(bob.home, ".local/state/vsync/acme_shop/demo/ledger.json");
+  const { highest } = JSON.parse(readFileSync(ledger, "utf8"));
+  rmSync(join(bob.home, ".config"), { recursive: true });
+  expect(await importTo(bob, share)).toMatchObject({ did: "import" });
+  expect(JSON.parse(readFileSync(ledger, "utf8")).highest).toEqual(highest);
+  expect((await backupList(bob.context(), { env })).backups).toHaveLength(1);
+  await backupRestore(bob.context(), { env });
+  expect(await value(bob)).toBe("bob's edit");
+});
+
 test("another vault of that name is replaced only with --overwrite", async () => {
   const [alice, bob] = [await setUp(), await setUp()];
   const share = await exportFrom(alice);

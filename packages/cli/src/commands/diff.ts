@@ -102,13 +102,13 @@ async function fromBucket(context: Context, input: DiffInput): Promise<Compared>
   const fetch = async (environment: Environment): Promise<Compared> => {
     const { current } = await readStanding(environment);
     if (current === null) return { version: null, files: new Map() };
-    const { remote, config } = environment;
+    const { remote } = environment;
     const version = await findVersion(remote, current, input.version ?? current.timestamp);
     if (version === current.timestamp) {
       return { version: current.timestamp, files: (await fetchVersion(remote, current)).files };
     }
     const command = `vsync diff ${env} --version ${version}`;
-    const { files } = await fetchOlderVersion(remote, version, config.encryption, oldPassphrase, command);
+    const { files } = await fetchOlderVersion(environment, version, oldPassphrase, command);
     return { version, files };
   };
   return await withEnvironment(context, env, fetch, { readsOnly: true });

@@ -102,7 +102,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     terminal.step(3, 3, `writing config, key and ${folder}`);
     ignored = await installEnvironment(
       context,
-      { repository, env, found, config, key, takesEnvFile },
+      { repository, env, found, config, key, keepsState: kept !== null, takesEnvFile },
       async (leaveNoWayBack) => {
         if (takesOver) await takeOver(context, env, leaveNoWayBack);
       },

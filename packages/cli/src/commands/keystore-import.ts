@@ -13,14 +13,14 @@ import { requireKeystore } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Found, findEnvironment, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
-import { replaceKey } from "../setup/new-key.ts";
 import {
   checkReceivedConfig,
+  isRemembered,
   newerOf,
-  rekey,
   requireInForce,
   type Sender,
   sameVault,
+  storeReceivedKey,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
@@ -124,21 +124,15 @@ async function carryOut(context: Context, keystore: Keystore, one: Plan): Promis
   const { repo, env, key, replaced, origins } = received;
   for (const origin of origins) recordOrigin(host, { name: repo, origin });
   const names = { repo, env };
-  const store = () => replaceKey(keystore, names, found.key, key);
-  // Of the same vault what this machine keeps is brought over with the key.
-  const keys = { old: found.key as string, next: key };
-  const renew = () => rekey(context, names, config, keys, store);
-  const newKey = {
-    passphrase: key,
-    place: keystore.description,
-    store: did === "rekeyed" ? renew : store,
-  };
+  const isSameVault = did !== "import";
+  const store = () =>
+    storeReceivedKey(context, names, { key: found.key, keystore }, { config, key, isSameVault });
   await installWithoutRepository(host, names, {
     found,
     config,
-    key: did === "same" && found.key === key ? null : newKey,
+    key: found.key === key ? null : { passphrase: key, place: keystore.description, store },
     // The state of the same vault stays: its ledger knows how far the bucket had come.
-    keepsState: did !== "import",
+    keepsState: isRemembered(found, config, key),
   });
   if (replaced === undefined) return;
   const account = replacedAccount(repo, env);

@@ -86,7 +86,7 @@ async function restoreVersion(
   dryRun: boolean,
 ): Promise<RestoreResult> {
   const { env } = input;
-  const { remote, local, config, terminal } = environment;
+  const { remote, local, terminal } = environment;
   const { current } = await readStanding(environment, input.acceptRollback);
   if (current === null) {
     throw new CliError("NOT_CONFIGURED", `${env} has no version to go back from`, `vsync push ${env}`);
@@ -102,9 +102,8 @@ async function restoreVersion(
   }
   terminal.step(1, STEPS, `fetching version ${version}`);
   const { files } = await fetchOlderVersion(
-    remote,
+    environment,
     version,
-    config.encryption,
     oldPassphrase,
     `vsync restore ${env} ${version}`,
   );

@@ -12,15 +12,15 @@ import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { findEnvironment } from "../setup/found.ts";
 import { installEnvironment } from "../setup/install.ts";
-import { replaceKey } from "../setup/new-key.ts";
 import {
   checkReceivedConfig,
+  isRemembered,
   newerOf,
   receivedVaultFolder,
-  rekey,
   requireInForce,
   type Sender,
   sameVault,
+  storeReceivedKey,
 } from "../setup/received-vault.ts";
 import { visible } from "../terminal.ts";
 import { withEnvironment } from "../vault/environment.ts";
@@ -79,27 +79,19 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   if (fromVariables !== null && fromVariables.text !== key) throw contradicts(fromVariables.source);
   if (flags.dryRun) return { ...result, did: "nothing (dry run)" };
 
-  const store = async () =>
+  const names = { repo: name, env };
+  const store =
     fromVariables === null
-      ? await replaceKey(keystore, { repo: name, env }, stored, key)
-      : async () => undefined;
-  // Of the same vault what this machine keeps is brought over with the key.
-  const keys = { old: stored as string, next: key };
-  const renew = async () => await rekey(context, { repo: name, env }, config, keys, store);
-  const isHad = isSameVault && (stored === key || fromVariables !== null);
-  const newKey = {
-    passphrase: key,
-    place: result.passphraseIn,
-    store: did === "rekeyed" ? renew : store,
-  };
+      ? () => storeReceivedKey(context, names, { key: stored, keystore }, { config, key, isSameVault })
+      : async () => async () => undefined;
   const installation = {
     repository,
     env,
     found,
     config: isSameVault ? newerOf(before, config) : config,
-    key: isHad ? null : newKey,
+    key: stored === key ? null : { passphrase: key, place: result.passphraseIn, store },
     // The state of the same vault stays: its ledger knows how far the bucket had come.
-    keepsState: isSameVault,
+    keepsState: isRemembered(found, config, key),
     takesEnvFile: false,
   };
   await installEnvironment(context, installation, async () => undefined);

@@ -91,10 +91,11 @@ export function describeVersions(result: VersionsResult, nowMs: number, key?: st
 
 /** The versions in which the scalar's value is another than in the one before. */
 async function* walkChanges(
-  { remote, config }: Environment,
+  environment: Environment,
   current: CurrentVersion,
   key: string,
 ): AsyncGenerator<Version, string | null> {
+  const { remote } = environment;
   const walk = walkHistory(remote, current);
   let newer: { version: Version; value: string | null } | null = null;
   for (;;) {
@@ -107,7 +108,7 @@ async function* walkChanges(
     let files: VaultFiles;
     try {
       const command = `vsync diff ${remote.env} --version ${version.timestamp}`;
-      ({ files } = await fetchOlderVersion(remote, version.timestamp, config.encryption, null, command));
+      ({ files } = await fetchOlderVersion(environment, version.timestamp, null, command));
     } catch (error) {
       if (!(error instanceof CliError) || error.code !== "WRONG_PASSPHRASE") throw error;
       return `versions up to ${version.timestamp} are from before a rotation and do not open any more`;

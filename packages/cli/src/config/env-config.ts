@@ -40,7 +40,7 @@ export function loadEnvConfig(host: Host, repo: string, env: string): EnvConfig 
   const path = envConfigPath(host, repo, env);
   const bytes = readPrivateFile(path);
   if (bytes === null) return null;
-  const config = parseEnvConfig(unpack(bytes));
+  const config = unpackEnvConfig(bytes);
   if (config !== null) return config;
   throw new CliError(
     "CORRUPT",
@@ -77,7 +77,17 @@ export function configuredEnvs(host: Host, repo: string): readonly string[] {
 
 export function saveEnvConfig(host: Host, repo: string, env: string, config: EnvConfig): void {
   ensurePrivateDir(repositoryConfigFolder(host, repo));
-  writePrivateFile(envConfigPath(host, repo, env), gzipSync(JSON.stringify(config)));
+  writePrivateFile(envConfigPath(host, repo, env), packEnvConfig(config));
+}
+
+/** The bytes of a config's file. */
+export function packEnvConfig(config: EnvConfig): Uint8Array {
+  return gzipSync(JSON.stringify(config));
+}
+
+/** Null when they are none. */
+export function unpackEnvConfig(bytes: Uint8Array): EnvConfig | null {
+  return parseEnvConfig(unpack(bytes));
 }
 
 /** Checks a config from a file or a share; null when it is none. Fields that are not known are kept. */

@@ -1,16 +1,15 @@
 // The part of `init` that changes this machine: all of it, or none.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { formatTimestamp } from "@vsync/envelope";
+import { join } from "node:path";
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
 import { envConfigPath, envStateFolder } from "../config/paths.ts";
-import { removePrivateFile, syncDir } from "../config/private-file.ts";
+import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
 import { shellWord } from "../shell-word.ts";
+import { putStateAside } from "../vault/put-aside.ts";
 import { type Found, type Names, whileAsFound } from "./found.ts";
 import type { NewKey } from "./new-key.ts";
 import {
@@ -29,10 +28,10 @@ export interface Installation {
   /** What there was when this was decided: nothing is installed over anything else. */
   readonly found: Found;
   readonly config: EnvConfig;
-  /** Null: the environment keeps its key, and with it its state. */
+  /** Null: the environment keeps its key. */
   readonly key: NewKey | null;
-  /** The key is another one of the same vault: what is remembered of it still holds. */
-  readonly keepsState?: boolean;
+  /** It is the same vault, perhaps under another key: what is remembered of it still holds. */
+  readonly keepsState: boolean;
   readonly takesEnvFile: boolean;
 }
 
@@ -43,7 +42,7 @@ export interface Installation {
  */
 export async function installEnvironment(
   { host }: Context,
-  { repository, env, found, config, key, keepsState = false, takesEnvFile }: Installation,
+  { repository, env, found, config, key, keepsState, takesEnvFile }: Installation,
   last: (leaveNoWayBack: () => void) => Promise<void>,
 ): Promise<readonly string[]> {
   const { root, name } = repository;
@@ -82,10 +81,10 @@ async function installKeyAndConfig(
   { found, config, key, keepsState }: KeyAndConfig,
   undo: UndoStep[],
 ): Promise<void> {
-  if (key !== null) {
-    undo.push(await key.store());
-    if (!keepsState) undo.push(putStateAside(host, names));
-  }
+  // The state first: its config goes with it, and it says what is under the key that is replaced.
+  const state = envStateFolder(host, names.repo, names.env);
+  if (!keepsState) undo.push(putStateAside(state, found.config, host.now()));
+  if (key !== null) undo.push(await key.store());
   undo.push(replaceConfig(host, names, found.config, config));
 }
 
@@ -122,37 +121,6 @@ function replaceConfig(host: Host, { repo, env }: Names, before: EnvConfig | nul
     else saveEnvConfig(host, repo, env, before);
   };
   return orBack(() => saveEnvConfig(host, repo, env, config), putBack);
-}
-
-// What is remembered of a vault under the old key must not be held against the new one; its backups are kept beside it.
-function putStateAside(host: Host, { repo, env }: Names): Undo {
-  const folder = envStateFolder(host, repo, env);
-  if (readdirSync(folder).every((name) => name === "lock")) return () => undefined;
-  const aside = nameAside(host, folder);
-  // The lock that is held stays where others look for it.
-  const swap = (from: string, to: string): void => {
-    if (existsSync(join(from, "lock"))) renameSync(join(from, "lock"), join(to, "lock"));
-  };
-  const putBack = (): void => {
-    if (!existsSync(aside)) return;
-    if (existsSync(folder)) swap(folder, aside);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(aside, folder);
-    syncDir(dirname(folder));
-  };
-  return orBack(() => {
-    renameSync(folder, aside);
-    mkdirSync(folder, 0o700);
-    swap(aside, folder);
-    syncDir(dirname(folder));
-  }, putBack);
-}
-
-function nameAside(host: Host, folder: string): string {
-  const name = (ms: number): string => `${folder}.replaced-${formatTimestamp(ms)}`;
-  let ms = host.now();
-  while (existsSync(name(ms))) ms += 1000;
-  return name(ms);
 }
 
 function removeOriginal(repository: Repository, env: string): void {

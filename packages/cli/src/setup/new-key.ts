@@ -2,10 +2,14 @@
 
 import { generatePassphrase, passphraseProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { keyAccount, replacedAccount } from "../config/paths.ts";
+import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
+import { isKeyFresh } from "../vault/put-aside.ts";
+import { writeStateFile } from "../vault/state-file.ts";
+import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 
 export interface NewKey {
@@ -14,6 +18,13 @@ export interface NewKey {
   readonly place: string;
   /** Stores it; the way back restores what was stored before. */
   store(): Promise<() => Promise<void>>;
+}
+
+/** Where the passphrase of an environment is, and what says how it came there. */
+export interface KeyPlace {
+  readonly paths: StatePaths;
+  readonly keystore: Keystore;
+  readonly names: Names;
 }
 
 /** The keystore that a new passphrase would go into; null where VSYNC_PASSPHRASE(_FILE) stands in for it. */
@@ -33,10 +44,11 @@ export async function makeNewKey(
 ): Promise<NewKey> {
   if (keystore !== null) {
     const passphrase = generatePassphrase((size) => context.host.random(size));
+    const place = { paths: statePaths(envStateFolder(context.host, names.repo, names.env)), keystore, names };
     return {
       passphrase,
       place: keystore.description,
-      store: () => replaceKey(keystore, names, key, passphrase),
+      store: () => replaceKey(place, key, passphrase, { isMade: true }),
     };
   }
   const given = (await passphraseFromVariables(context)) as Passphrase;
@@ -48,15 +60,19 @@ export async function makeNewKey(
   return { passphrase: given.text, place: given.source, store: async () => async () => undefined };
 }
 
-/** Puts a passphrase in the place of `before`, which is kept beside it. Throws with nothing changed; the way back restores both. */
+/**
+ * Puts a passphrase in the place of `before`, which is kept beside it, unless that was made here and nothing is under it:
+ * then the one before it is. Throws with nothing changed; the way back restores everything.
+ */
 export async function replaceKey(
-  keystore: Keystore,
-  { repo, env }: Names,
+  { paths, keystore, names: { repo, env } }: KeyPlace,
   before: string | null,
   passphrase: string,
+  { isMade }: { readonly isMade: boolean },
 ): Promise<() => Promise<void>> {
   const [account, aside] = [keyAccount(repo, env), replacedAccount(repo, env)];
   const keptBefore = await keystore.get(aside);
+  const wasFresh = isKeyFresh(paths);
   const put = async (name: string, secret: string | null): Promise<void> => {
     if (secret === null) await keystore.delete(name);
     else await keystore.set(name, secret);
@@ -64,13 +80,21 @@ export async function replaceKey(
   const putBack = async (): Promise<void> => {
     await put(account, before);
     await put(aside, keptBefore);
+    markFresh(paths, wasFresh);
   };
   try {
-    if (before !== null && before !== passphrase) await keystore.set(aside, before);
+    if (before !== null && before !== passphrase && !wasFresh) await keystore.set(aside, before);
+    if (isMade) markFresh(paths, true); // from here on, wherever this is cut short, the old one is kept
     await keystore.set(account, passphrase);
+    if (!isMade) markFresh(paths, false);
   } catch (error) {
     await putBack().catch(() => undefined); // the first failure is the one to tell
     throw error;
   }
   return putBack;
+}
+
+function markFresh(paths: StatePaths, isFresh: boolean): void {
+  if (isFresh) writeStateFile(paths.freshKey, {});
+  else removePrivateFile(paths.freshKey);
 }

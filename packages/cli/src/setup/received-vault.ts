@@ -4,12 +4,16 @@ import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, w
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
+import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
+import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { statePaths } from "../vault/state-paths.ts";
+import { type StatePaths, statePaths } from "../vault/state-paths.ts";
+import type { Found, Names } from "./found.ts";
+import { replaceKey } from "./new-key.ts";
 import { checkVaultFolder } from "./repository-files.ts";
 
 /** What it came in, for messages. */
@@ -160,41 +164,49 @@ function refuseOlder(
   );
 }
 
+/** Whether what this machine remembers is of the vault that was received; where its config is lost, the key tells. */
+export function isRemembered({ config: mine, key: stored }: Found, config: EnvConfig, key: string): boolean {
+  return mine === null ? stored === key : sameVault(mine, config);
+}
+
 /**
- * Brings what this machine keeps of a vault, base and backups, under the new passphrase before `store` puts that into
- * force. When one of the two fails, and on the way back, everything is under the old one again.
+ * Stores the received key, and brings what this machine keeps of the same vault under an older one, base and backups,
+ * under it first. When one of the two fails, and on the way back, everything is under the old one again.
  */
-export async function rekey(
+export async function storeReceivedKey(
   context: Context,
-  { repo, env }: { readonly repo: string; readonly env: string },
-  config: EnvConfig,
-  { old, next }: { readonly old: string; readonly next: string },
-  store: () => Promise<() => Promise<void>>,
+  names: Names,
+  { key: stored, keystore }: { readonly key: string | null; readonly keystore: Keystore },
+  { config, key, isSameVault }: Received,
 ): Promise<() => Promise<void>> {
-  const bring = (from: string, to: string) => rekeyAll(context, { repo, env }, config, from, to);
+  const paths = statePaths(envStateFolder(context.host, names.repo, names.env));
+  const store = async () => await replaceKey({ paths, keystore, names }, stored, key, { isMade: false });
+  if (!isSameVault || stored === null) return await store();
+  removePrivateFile(paths.freshKey); // the vault has got another key since: something was under this one
+  const bring = (from: string, to: string) => rekeyAll(paths, config, from, to);
   try {
-    await bring(old, next);
+    await bring(stored, key);
     const unstore = await store();
     return async () => {
       await unstore();
-      await bring(next, old);
+      await bring(key, stored);
     };
   } catch (error) {
-    await bring(next, old).catch(() => undefined); // the first failure is the one to tell
+    await bring(key, stored).catch(() => undefined); // the first failure is the one to tell
     throw error;
   }
 }
 
-async function rekeyAll(
-  { host }: Context,
-  { repo, env }: { readonly repo: string; readonly env: string },
-  config: EnvConfig,
-  old: string,
-  next: string,
-): Promise<void> {
+interface Received {
+  readonly config: EnvConfig;
+  readonly key: string;
+  readonly isSameVault: boolean;
+}
+
+async function rekeyAll(paths: StatePaths, config: EnvConfig, old: string, next: string): Promise<void> {
   const [oldKeys, newKeys] = await Promise.all([keysOf(config, old), keysOf(config, next)]);
   try {
-    await rekeyKeptBundles(statePaths(envStateFolder(host, repo, env)), oldKeys, newKeys);
+    await rekeyKeptBundles(paths, oldKeys, newKeys);
   } finally {
     for (const keys of [oldKeys, newKeys]) wipe(keys.master, keys.sealKey, keys.chainKey);
   }

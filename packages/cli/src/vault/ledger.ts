@@ -3,6 +3,7 @@
 // is in it.
 
 import { existsSync } from "node:fs";
+import { removePrivateFile } from "../config/private-file.ts";
 import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
 
@@ -75,6 +76,7 @@ export function saveLedger(paths: StatePaths, ledger: Ledger): void {
     auditChain,
     synced: synced.map(syncedToJson),
   });
+  removePrivateFile(paths.freshKey); // what is remembered here was under the key in force
 }
 
 /** A version that has proved genuine raises the high-water mark. */

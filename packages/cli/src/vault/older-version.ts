@@ -6,12 +6,15 @@ import {
   readGeneration,
   sealBundle,
   type VaultFiles,
+  type VaultKeys,
   WrongPassphraseError,
   wipe,
 } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import { getBundle, type Remote } from "./remote.ts";
+import type { Environment } from "./environment.ts";
+import { knownEncryptions } from "./put-aside.ts";
+import { getBundle } from "./remote.ts";
 
 export interface FetchedVersion {
   readonly timestamp: string;
@@ -23,13 +26,12 @@ export interface FetchedVersion {
 }
 
 /**
- * `oldPassphrase`: the one of that version's time, when it is older than the last rotation. `command` is what was
+ * `oldPassphrase`: the one of that version's time, when it is older than the last rotation or take-over. `command` is what was
  * typed to get it, for the hint.
  */
 export async function fetchOlderVersion(
-  remote: Remote,
+  { remote, local, config }: Pick<Environment, "remote" | "local" | "config">,
   timestamp: string,
-  { salt, iterations }: EnvConfig["encryption"],
   oldPassphrase: string | null,
   command: string,
 ): Promise<FetchedVersion> {
@@ -50,19 +52,37 @@ export async function fetchOlderVersion(
     });
     return { timestamp, generation, files, bundle: found.body };
   }
-  const oldKeys = await deriveKeys(oldPassphrase, salt, iterations);
-  try {
-    const files = await openBundle(oldKeys, found.body, open);
-    return { timestamp, generation, files, bundle: (await sealBundle(remote.keys, timestamp, files)).bytes };
-  } finally {
-    wipe(oldKeys.master, oldKeys.sealKey, oldKeys.chainKey);
+  const files = await openUnderAny(oldPassphrase, knownEncryptions(local.paths, config), (keys) =>
+    openBundle(keys, found.body, open),
+  );
+  return { timestamp, generation, files, bundle: (await sealBundle(remote.keys, timestamp, files)).bytes };
+}
+
+/** A take-over brings another salt: the passphrase of before it opens only with the salt of before it. */
+async function openUnderAny(
+  passphrase: string,
+  encryptions: readonly EnvConfig["encryption"][],
+  open: (keys: VaultKeys) => Promise<VaultFiles>,
+): Promise<VaultFiles> {
+  let refusal: unknown;
+  for (const { salt, iterations } of encryptions) {
+    const keys = await deriveKeys(passphrase, salt, iterations);
+    try {
+      return await open(keys);
+    } catch (error) {
+      if (!(error instanceof WrongPassphraseError)) throw error;
+      refusal = error;
+    } finally {
+      wipe(keys.master, keys.sealKey, keys.chainKey);
+    }
   }
+  throw refusal;
 }
 
 function fromBeforeRotation(env: string, timestamp: string, command: string): CliError {
   return new CliError(
     "WRONG_PASSPHRASE",
-    `version ${timestamp} of ${env} does not open with the passphrase in force: it is older than the last rotation, or damaged`,
+    `version ${timestamp} of ${env} does not open with the passphrase in force: it is older than the last rotation or take-over, or damaged`,
     `${command} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
   );
 }

@@ -124,14 +124,15 @@ const NO_FILES: VaultFiles = new Map();
 const NO_CHANGES: Changes = { added: [], changed: [], removed: [] };
 
 async function fetchWanted(
-  { config, remote }: Environment,
+  environment: Environment,
   current: CurrentVersion,
   wanted: string,
   oldPassphrase: string | null,
 ): Promise<FetchedVersion> {
+  const { remote } = environment;
   if (wanted !== current.timestamp) {
     const command = `vsync pull ${remote.env} --version ${wanted}`;
-    return await fetchOlderVersion(remote, wanted, config.encryption, oldPassphrase, command);
+    return await fetchOlderVersion(environment, wanted, oldPassphrase, command);
   }
   return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
 }

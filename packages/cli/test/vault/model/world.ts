@@ -282,7 +282,12 @@ async function importShare(
   if (!isHad || passphrase === stored) return;
   const { remote, local } = environment;
   await rekeyKeptBundles(local.paths, remote.keys, world.keyring.get(passphrase)!);
-  await replaceKey(process.places.keystore, { repo: "shop", env: "demo" }, stored, passphrase);
+  const place = {
+    paths: local.paths,
+    keystore: process.places.keystore,
+    names: { repo: "shop", env: "demo" },
+  };
+  await replaceKey(place, stored, passphrase, { isMade: false });
 }
 
 /** At every instant somebody's keystore has what opens the current version, and so has that of whoever made it. */

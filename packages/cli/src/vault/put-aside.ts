@@ -1,0 +1,107 @@
+// What this machine had of an environment before it was set up anew: its state, with its config in it, in a folder of
+// its own beside the state of now. With the passphrase of then it opens old versions and the backups in it.
+
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { formatTimestamp } from "@vsync/envelope";
+import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
+import { readPrivateFile, syncDir, writePrivateFile } from "../config/private-file.ts";
+import { type StatePaths, statePaths } from "./state-paths.ts";
+
+export interface PutAside {
+  readonly paths: StatePaths;
+  /** Null: it was lost before, or an earlier release kept none. */
+  readonly config: EnvConfig | null;
+}
+
+/** Latest first. */
+export function listPutAside({ ledger }: StatePaths): readonly PutAside[] {
+  const folder = dirname(ledger);
+  if (!existsSync(dirname(folder))) return [];
+  return readdirSync(dirname(folder))
+    .filter((name) => name.startsWith(`${basename(folder)}${REPLACED}`))
+    .sort()
+    .reverse()
+    .map((name) => {
+      const paths = statePaths(join(dirname(folder), name));
+      const bytes = readPrivateFile(paths.config);
+      return { paths, config: bytes && unpackEnvConfig(bytes) };
+    });
+}
+
+/** Salts and iterations under which this machine may have had versions of the environment, the one in use first. */
+export function knownEncryptions(
+  paths: StatePaths,
+  { encryption }: Pick<EnvConfig, "encryption">,
+): readonly EnvConfig["encryption"][] {
+  const all = [encryption, ...listPutAside(paths).flatMap(({ config }) => config?.encryption ?? [])];
+  return all.filter((one, index) => all.findIndex((other) => isSame(one, other)) === index);
+}
+
+/**
+ * Puts the state aside: what is remembered of a vault under the old key must not be held against the new one. `config`:
+ * the one of until now. The lock, which the caller holds, stays where others look for it. Returns the way back.
+ */
+export function putStateAside(folder: string, config: EnvConfig | null, nowMs: number): () => void {
+  const paths = statePaths(folder);
+  if (isNothing(paths, config)) return () => undefined;
+  const aside = nameAside(folder, nowMs);
+  const moveLock = (from: string, to: string): void => {
+    if (existsSync(join(from, "lock"))) renameSync(join(from, "lock"), join(to, "lock"));
+  };
+  const putBack = (): void => {
+    if (existsSync(aside)) {
+      if (existsSync(folder)) moveLock(folder, aside);
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(aside, folder);
+    }
+    rmSync(paths.config, { force: true });
+    syncDir(dirname(folder));
+  };
+  try {
+    if (config !== null) writePrivateFile(paths.config, packEnvConfig(config));
+    renameSync(folder, aside);
+    mkdirSync(folder, 0o700);
+    moveLock(aside, folder);
+    syncDir(dirname(folder));
+  } catch (error) {
+    putBack();
+    throw error;
+  }
+  return putBack;
+}
+
+/** Whether the key in force was made here, and nothing is known to be under it: its init may never have come to its end. */
+export function isKeyFresh(paths: StatePaths): boolean {
+  return existsSync(paths.freshKey) && remembersNothing(paths);
+}
+
+const REPLACED = ".replaced-";
+
+// Also where an init that was cut short has put it aside already.
+function isNothing(paths: StatePaths, config: EnvConfig | null): boolean {
+  if (!remembersNothing(paths)) return false;
+  if (config === null || isKeyFresh(paths)) return true;
+  return listPutAside(paths).some(
+    (aside) => aside.config && isSame(aside.config.encryption, config.encryption),
+  );
+}
+
+/** Neither a ledger nor anything else that a command on the vault leaves; a bundle alone was never sent. */
+function remembersNothing(paths: StatePaths): boolean {
+  const nothing = [paths.lock, paths.freshKey, paths.config, paths.pendingBundle].map((path) =>
+    basename(path),
+  );
+  return readdirSync(dirname(paths.ledger)).every((name) => nothing.includes(name) || name.startsWith("."));
+}
+
+function isSame(a: EnvConfig["encryption"], b: EnvConfig["encryption"]): boolean {
+  return a.salt === b.salt && a.iterations === b.iterations;
+}
+
+function nameAside(folder: string, nowMs: number): string {
+  const name = (ms: number): string => `${folder}${REPLACED}${formatTimestamp(ms)}`;
+  let ms = nowMs;
+  while (existsSync(name(ms))) ms += 1000;
+  return name(ms);
+}
