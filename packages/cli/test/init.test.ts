@@ -452,13 +452,7 @@ describe("an environment that exists", () => {
     writeFileSync(join(other.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
     await push(other.context(), { env: "demo" });
     // What a take-over that was cut short before it published leaves: its key, its config, and theirs in the bucket.
-    await again(place, {
-      takeOver: true,
-      overwrite: true,
-      ...place.bucket,
-      prefix: "new",
-      iterations: ITERATIONS,
-    });
+    await again(place, { takeOver: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
     expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
     const second = await keyOf(place);
     await again(place, { overwrite: true, ...place.bucket, prefix: "newer", iterations: ITERATIONS });

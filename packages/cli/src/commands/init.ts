@@ -19,7 +19,7 @@ import {
 } from "../setup/location.ts";
 import { keystoreForNewKey, makeNewKey } from "../setup/new-key.ts";
 import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
-import { takeOver } from "../vault/take-over.ts";
+import { settleTakeOver, takeOver } from "../vault/take-over.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
   readonly env: string;
@@ -56,7 +56,15 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const repository = findRepository(host, flags.repo);
   const { name: repo } = repository;
   const before = loadEnvConfig(host, repo, env);
-  const approach = await chooseApproach(context, input, before, `${repo}/${env}`);
+  const earlier = before !== null && input.takeOver ? await settleTakeOver(context, env) : null;
+  if (before !== null && earlier?.became === "published") {
+    const meant = await chooseLocation(context, input, { repo, env }, locationOf(before));
+    if (!isElsewhere(meant, locationOf(before)))
+      return describeFinished(repo, env, before, earlier.passphraseIn);
+  }
+  // Nothing is lost with a key that nothing is under: no need to ask for --overwrite.
+  const goesOn = earlier?.became === "begun" && !input.keep && !input.edit;
+  const approach = goesOn ? "overwrite" : await chooseApproach(context, input, before, `${repo}/${env}`);
   const kept = approach === "keep" || approach === "edit" ? before : null;
 
   const location =
@@ -155,6 +163,26 @@ export function describeInit(result: InitResult): Said {
   }
   if (result.singleWriter) notes.push("single writer: only one person at a time may push");
   return { notes: [...notes, nextStep(result)] };
+}
+
+/** The take-over that was asked for had been interrupted, and is done now: a second one would kill its own shares. */
+function describeFinished(repo: string, env: string, config: EnvConfig, passphraseIn: string): InitResult {
+  const { endpoint, bucket, prefix } = locationOf(config);
+  return {
+    repo,
+    env,
+    did: "take-over",
+    endpoint,
+    bucket,
+    prefix,
+    vaultFolder: config.files.vaultFolder,
+    iterations: config.encryption.iterations,
+    singleWriter: config.singleWriter === true,
+    ignored: [],
+    conditionalWrites: null,
+    passphraseIn,
+    tookEnvFile: null,
+  };
 }
 
 function nextStep({ did, env, vaultFolder, tookEnvFile }: InitResult): string {

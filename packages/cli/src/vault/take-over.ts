@@ -7,7 +7,10 @@ import { auditIntent } from "../audit/intent.ts";
 import type { Context } from "../context.ts";
 import { recordCommit, requireCommitted } from "./commit.ts";
 import { withEnvironment } from "./environment.ts";
+import { locate } from "./located.ts";
+import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
+import { isKeyFresh } from "./put-aside.ts";
 import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";
 
@@ -36,6 +39,26 @@ export async function takeOver(context: Context, env: string, onSwapped: () => v
     await requireCommitted(remote, outcome);
     await recordCommit(local.paths, outcome.pending, writeAuditRow);
   });
+}
+
+/**
+ * What became of a take-over that an earlier run began: `published`, perhaps only now; `begun`, when config and key are
+ * in place and nothing is under them; null: there is none. Throws while the bucket does not tell.
+ */
+export async function settleTakeOver(
+  context: Context,
+  env: string,
+): Promise<
+  { readonly became: "published"; readonly passphraseIn: string } | { readonly became: "begun" } | null
+> {
+  const { paths } = locate(context, env);
+  if (loadPending(paths)?.operation === "take-over") {
+    const source = await withEnvironment(context, env, async (_, { recovered, passphrase }) =>
+      recovered?.became === "committed" ? passphrase.source : null,
+    );
+    if (source !== null) return { became: "published", passphraseIn: source };
+  }
+  return isKeyFresh(paths) ? { became: "begun" } : null;
 }
 
 // Nothing in that manifest is authenticated for us: it gives an order to stay in, and no field is carried over.

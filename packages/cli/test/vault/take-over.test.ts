@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { deriveKeys, formatTimestamp, judgeManifest, nextTimestamp, utf8 } from "@vsync/envelope";
 import { type ObjectStore, openStore } from "@vsync/store";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startFakeS3 } from "../../../store/test/fake-s3.ts";
 import { init } from "../../src/commands/init.ts";
 import { pull } from "../../src/commands/pull.ts";
 import { push } from "../../src/commands/push.ts";
@@ -123,5 +124,31 @@ describe("a take-over", () => {
     expect(loadEnvConfig(host, "acme_shop", "demo")).toBeNull();
     expect(await (await openKeystore(host)).get("acme_shop/demo")).toBeNull();
     expect(readFileSync(manifest)).toEqual(theirs);
+  });
+
+  it("whose outcome the bucket did not tell is found out, not done twice, by the same command", async () => {
+    const s3 = await startFakeS3();
+    onTestFinished(() => s3.close());
+    const { accessKeyId, secretAccessKey } = s3.credentials;
+    const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    const input = { env: "demo", endpoint: s3.endpoint, bucket: s3.bucket, iterations: 100_000 };
+    const theirs = makeWorkplace();
+    await init(theirs.context({ env }), input);
+    writeFileSync(join(theirs.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
+    await push(theirs.context({ env }), { env: "demo" });
+    const place = makeWorkplace();
+    const takeOver = () => init(place.context({ env }), { ...input, takeOver: true });
+    s3.inject({ method: "PUT", key: /manifest$/, times: 1, fault: { cut: "after" } });
+    s3.inject({ method: "GET", key: /manifest$/, skip: 1, times: 3, fault: { answer: { status: 503 } } });
+    await expect(takeOver()).rejects.toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+      hint: expect.stringContaining("run the same command again"),
+    });
+    const key = await (await openKeystore(place.context().host)).get("acme_shop/demo");
+    expect(await takeOver()).toMatchObject({ did: "take-over", prefix: PREFIX });
+    expect(await (await openKeystore(place.context().host)).get("acme_shop/demo")).toBe(key);
+    expect(s3.objects.get(`${PREFIX}manifest`)?.metadata.gen).toBe("2");
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=mine\n");
+    expect(await push(place.context({ env }), { env: "demo" })).toMatchObject({ generation: 3 });
   });
 });
