@@ -178,6 +178,27 @@ describe("refuses, and changes nothing:", () => {
     expect(snapshot(place)).toEqual(before);
   });
 
+  test.each([
+    ["that is another environment's", "infra/vault/demo"],
+    ["that another one's lies in", "infra/vault"],
+    ["in another one's", "infra/vault/demo/inner"],
+    ["that is another one's where case makes no difference", "infra/Vault/demo/"],
+  ])("a vault folder %s", async (_, vaultFolder) => {
+    const place = makeWorkplace();
+    await setUp(place);
+    await setUp(place, { env: "prod" });
+    const before = snapshot(place);
+    const refusal = {
+      code: "INPUT",
+      message: expect.stringMatching(/that of demo \(infra\/vault\/demo\): a push of one would/),
+      hint: expect.stringContaining("--vault-folder"),
+    };
+    await expect(setUp(place, { env: "new", vaultFolder })).rejects.toMatchObject(refusal);
+    await expect(again(place, { env: "prod", edit: true, vaultFolder })).rejects.toMatchObject(refusal);
+    expect(snapshot(place)).toEqual(before);
+    await setUp(place, { env: "new", vaultFolder: "infra/vault/demo2" });
+  });
+
   test("a vault folder behind a link", async () => {
     const place = makeWorkplace();
     mkdirSync(join(place.folder, "elsewhere"));

@@ -141,6 +141,22 @@ test("another vault of that name stops the import before anything is changed", a
   await pull(laptop.context(), { env: "prod", force: true });
 });
 
+test("environments that would have one vault folder between them are refused, before anything is changed", async () => {
+  const [old, laptop] = [await setUp("demo", "prod"), makeWorkplace()];
+  const keys = await exportFrom(old);
+  const [demo, prod] = (await decodeKeyFile(keys.passphrase, readFileSync(keys.file))) as [
+    KeyFileEnvironment,
+    KeyFileEnvironment,
+  ];
+  const config = { ...prod.config, files: { vaultFolder: "infra/vault/demo/prod" } };
+  writeFileSync(keys.file, await encodeKeyFile(keys.passphrase, [demo, { ...prod, config }]));
+  await expect(importTo(laptop, keys)).rejects.toMatchObject({
+    code: "INPUT",
+    message: expect.stringContaining("that of demo"),
+  });
+  expect(loadEnvConfig(laptop.context().host, REPO, "demo")).toBeNull();
+});
+
 test("an interrupted rotation and variables in the keystore's place stop the export", async () => {
   const old = await setUp("demo");
   const given = old.context({ env: { VSYNC_PASSPHRASE: "something else" } });

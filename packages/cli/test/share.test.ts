@@ -306,6 +306,22 @@ test("a share that asks for more than the bucket has is refused, and its folder 
   expect(await pull(bob.context(), { env })).toMatchObject({ updated: true });
 });
 
+test("a share whose vault folder is another environment's is refused with what makes room for it", async () => {
+  const alice = await setUp();
+  const share = await exportFrom(alice);
+  const bob = makeWorkplace();
+  const folder = "infra/vault/demo";
+  await init(bob.context(), { env: "mine", ...bob.bucket, iterations: 100_000, vaultFolder: folder });
+  await expect(importTo(bob, share)).rejects.toMatchObject({
+    code: "INPUT",
+    message: expect.stringContaining("that of mine"),
+    hint: expect.stringContaining("vsync init mine --edit --vault-folder"),
+  });
+  expect(await stored(bob)).toBeNull();
+  await init(bob.context(), { env: "mine", edit: true, vaultFolder: "infra/vault/mine" });
+  expect(await importTo(bob, share)).toMatchObject({ did: "import" });
+});
+
 test("an import waits for no other vsync, and takes nothing from under it", async () => {
   const alice = await setUp();
   const share = await exportFrom(alice);

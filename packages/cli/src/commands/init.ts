@@ -19,6 +19,7 @@ import {
 } from "../setup/location.ts";
 import { keystoreForNewKey, makeNewKey } from "../setup/new-key.ts";
 import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
+import { otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { settleTakeOver, takeOver } from "../vault/take-over.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
@@ -75,6 +76,10 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     repository,
     input.vaultFolder ?? kept?.files.vaultFolder ?? defaultVaultFolder(env),
   );
+  if (folder !== kept?.files.vaultFolder) {
+    const own = `give ${env} a folder of its own: --vault-folder <folder>`;
+    requireOwnFolder(folder, otherVaultFolders(host, { repo, env }), () => own);
+  }
   const salt = generateSalt((size) => host.random(size));
   const config = makeConfig(input, location, folder, salt, kept);
   const takesEnvFile = await decideEnvFile(context, repository, input);

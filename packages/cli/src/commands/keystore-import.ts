@@ -22,6 +22,7 @@ import {
   sameVault,
   storeReceivedKey,
 } from "../setup/received-vault.ts";
+import { moveOther, otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
 
@@ -61,7 +62,8 @@ export async function keystoreImport(
     decodeKeyFile(words, bytes),
   );
   const plans: Plan[] = [];
-  for (const environment of received) plans.push(await plan(context, keystore, environment, overwrite));
+  for (const environment of received)
+    plans.push(await plan(context, keystore, environment, overwrite, plans));
   if (!flags.dryRun) for (const one of plans) await carryOut(context, keystore, one);
   return {
     environments: plans.map(({ received: { repo, env }, did }) => ({ repo, env, did })),
@@ -95,6 +97,7 @@ async function plan(
   keystore: Keystore,
   received: KeyFileEnvironment,
   overwrite: boolean,
+  earlier: readonly Plan[],
 ): Promise<Plan> {
   const { host } = context;
   const { repo, env, key } = received;
@@ -112,6 +115,11 @@ async function plan(
       `${repo} has another vault called ${env} on this machine: another bucket, prefix or key`,
       "if the key file is to replace it: vsync keystore import <file> --overwrite",
     );
+  }
+  if (!isSame) {
+    const { vaultFolder } = theirs.files;
+    requireOwnFolder(vaultFolder, otherVaultFolders(host, { repo, env }), moveOther);
+    requireOwnFolder(vaultFolder, comingFolders(repo, earlier), moveThere);
   }
   await requireInForce(context, env, theirs, key, SENDER, isSame ? { config: before, key: stored } : null);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
@@ -139,6 +147,16 @@ async function carryOut(context: Context, keystore: Keystore, one: Plan): Promis
   await whileLocked(host, names, async () => {
     if ((await keystore.get(account)) === null) await keystore.set(account, replaced);
   });
+}
+
+/** The vault folders of the repository's environments that come in the same file. */
+function comingFolders(repo: string, plans: readonly Plan[]): ReadonlyMap<string, string> {
+  const coming = plans.filter(({ received }) => received.repo === repo);
+  return new Map(coming.map(({ received, config }) => [received.env, config.files.vaultFolder]));
+}
+
+function moveThere(other: string): string {
+  return `where the file is from, give ${other} another folder: vsync init ${other} --edit --vault-folder <folder>   then make a new one: vsync keystore export`;
 }
 
 // Two projects of one name would have their secrets pulled into each other.

@@ -22,6 +22,7 @@ import {
   sameVault,
   storeReceivedKey,
 } from "../setup/received-vault.ts";
+import { moveOther, otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
 import { withEnvironment } from "../vault/environment.ts";
 
@@ -66,6 +67,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const { config: before, key: stored } = found;
   const isSameVault = before !== null && sameVault(before, config);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
+  if (!isSameVault) requireOwnFolder(vaultFolder, otherVaultFolders(host, { repo: name, env }), moveOther);
 
   const known = isSameVault ? { config: before, key: stored } : null;
   await requireInForce(context, env, config, key, SHARE, known);
