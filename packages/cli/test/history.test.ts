@@ -6,7 +6,13 @@ import { openStore } from "@vsync/store";
 import { encodeFolderHeader } from "@vsync/store/folder-object";
 import { describe, expect, test } from "vitest";
 import { audit, describeAudit } from "../src/commands/audit.ts";
-import { backupDiff, backupList, backupRestore, describeBackupDiff } from "../src/commands/backup.ts";
+import {
+  backupDiff,
+  backupList,
+  backupRestore,
+  describeBackupDiff,
+  describeBackupList,
+} from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
@@ -14,6 +20,7 @@ import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
+import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
 import { set } from "../src/commands/set.ts";
 import { describeVersions, versions } from "../src/commands/versions.ts";
 import { watchDisk } from "./vault/disk.ts";
@@ -52,6 +59,41 @@ test("what was published before a take-over opens with the passphrase of then, b
   expect(await value(place)).toBe("one");
   writeFileSync(old, "another passphrase");
   await expect(restore(place.context(), given)).rejects.toMatchObject({ code: "VSYNC_WRONG_PASSPHRASE" });
+});
+
+test("a backup from before a take-over opens with the passphrase of then, and rotations leave it so", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "edited");
+  await pull(place.context(), { env, backup: true });
+  const [kept] = (await backupList(place.context(), { env })).backups;
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000, overwrite: true, takeOver: true });
+  const { backups } = await backupList(place.context(), { env });
+  expect(backups).toMatchObject([{ backup: kept!.backup, size: kept!.size, putAside: true }]);
+  expect(describeBackupList({ env, backups }).out).toMatch(/ old passphrase/);
+  const { backup } = kept!;
+  const hint = (command: string) =>
+    `vsync backup ${command} ${env} ${backup} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`;
+  const refusal = { code: "WRONG_PASSPHRASE" };
+  await expect(backupDiff(place.context(), { env })).rejects.toMatchObject({
+    ...refusal,
+    hint: hint("diff"),
+  });
+  await expect(backupRestore(place.context(), { env })).rejects.toMatchObject({
+    ...refusal,
+    hint: hint("restore"),
+  });
+  const old = join(place.folder, "old");
+  await passphraseShow(place.context(), { env, replaced: true, out: old });
+  await rotatePassphrase(place.context(), { env });
+  const given = { env, backup, oldPassphraseFile: old };
+  expect((await backupDiff(place.context(), given)).scalars.changed).toEqual(["VALUE"]);
+  expect(await backupRestore(place.context(), given)).toMatchObject({ updated: true });
+  expect(await value(place)).toBe("edited");
+  const later = (await backupList(place.context(), { env })).backups;
+  expect(later.map(({ putAside }) => putAside)).toEqual([false, true]);
+  expect(await backupRestore(place.context(), { env })).toMatchObject({ backup: later[0]!.backup });
+  writeFileSync(old, "another passphrase");
+  await expect(backupDiff(place.context(), given)).rejects.toMatchObject(refusal);
 });
 
 test("versions lists what was published, newest first, with who and why", async () => {

@@ -519,7 +519,7 @@ test("backups that a rotation could not bring over come back with the passphrase
     );
     await expect(act(place.context(next), { env, oldPassphraseFile: wrong })).rejects.toMatchObject({
       code: "WRONG_PASSPHRASE",
-      message: expect.stringContaining("does not open with either passphrase"),
+      message: expect.stringContaining("opens with neither passphrase"),
     });
     expect(await act(place.context(next), { env, backup, oldPassphraseFile: file })).toMatchObject({
       backup,

@@ -1,9 +1,8 @@
 // `vsync backup list|diff|restore <env>`: what pulls have replaced on this machine.
 
 import { statSync } from "node:fs";
-import { deriveKeys, scalarsFile, type VaultFiles, type VaultKeys, wipe } from "@vsync/envelope";
+import { scalarsFile, type VaultFiles, type VaultKeys } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import type { EnvConfig } from "../config/env-config.ts";
 import type { Context, Said } from "../context.ts";
 import { readOldPassphraseFile } from "../keys/old-passphrase.ts";
 import { didYouMean } from "../nearest.ts";
@@ -24,20 +23,27 @@ import {
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
+import { knownEncryptions, listPutAside, openAsOfThen } from "../vault/put-aside.ts";
 import type { StatePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
 export interface BackupListResult {
   readonly env: string;
   /** Newest first. */
-  readonly backups: readonly { readonly backup: string; readonly size: number; readonly path: string }[];
+  readonly backups: readonly {
+    readonly backup: string;
+    readonly size: number;
+    readonly path: string;
+    /** From before the environment was set up anew: it opens with the passphrase of then. */
+    readonly putAside: boolean;
+  }[];
 }
 
 export interface BackupInput {
   readonly env: string;
   /** The newest otherwise. */
   readonly backup?: string;
-  /** The passphrase of its time, a path or - for standard input: for one that a rotation could not encrypt anew. */
+  /** A path, or - for standard input: for one from before a take-over, or whatever brought another passphrase. */
   readonly oldPassphraseFile?: string;
 }
 
@@ -67,19 +73,29 @@ export async function backupList(
   { env }: { readonly env: string },
 ): Promise<BackupListResult> {
   const { paths } = await locateVault(context, env);
-  const backups = listBackups(paths).map((backup) => {
-    const path = backupPath(paths, backup);
-    return { backup, size: statSync(path).size, path };
+  const backups = allBackups(paths).map(({ backup, paths: of }) => {
+    const path = backupPath(of, backup);
+    return { backup, size: statSync(path).size, path, putAside: of !== paths };
   });
-  return { env, backups: backups.reverse() };
+  return { env, backups };
 }
 
 export function describeBackupList({ env, backups }: BackupListResult): Said {
   if (backups.length === 0) return { notes: [`no pull of ${env} has replaced anything with --backup yet`] };
-  const rows = backups.map(({ backup, size }) => [backup, formatSize(size)]);
+  const anyPutAside = backups.some(({ putAside }) => putAside);
+  const rows = backups.map(({ backup, size, putAside }) => [
+    backup,
+    formatSize(size),
+    ...(anyPutAside ? [putAside ? "old passphrase" : ""] : []),
+  ]);
   return {
-    out: formatTable(["backup", "size"], rows),
+    out: formatTable(["backup", "size", ...(anyPutAside ? [""] : [])], rows),
     notes: [
+      ...(anyPutAside
+        ? [
+            `those from before ${env} was set up anew open with --old-passphrase-file <file>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
+          ]
+        : []),
       `what one would bring back: vsync backup diff ${env} <backup>; to put all of it in the folder's place: vsync backup restore ${env} <backup>`,
     ],
   };
@@ -90,8 +106,9 @@ export async function backupDiff(context: Context, input: BackupDiffInput): Prom
   const { env, reveal = false } = input;
   const oldPassphrase = await readOldPassphraseFile(context, input.oldPassphraseFile);
   const located = await locateVault(context, env);
+  const command = `vsync backup diff ${env}`;
   const { backup, files } = await withVaultKeys(context, located, (keys) =>
-    openNamed(located, keys, "diff", input, oldPassphrase),
+    openNamed(located, keys, input, oldPassphrase, command),
   );
   const before = readFolder(context.host.platform, located.vaultFolder, files);
   const labels = { from: "vault folder", to: `backup ${backup}` };
@@ -128,14 +145,15 @@ export function describeBackupRestore(result: BackupRestoreResult): Said {
 }
 
 async function restoreBackup(
-  { remote, local, config, vaultFolder, terminal }: Environment,
+  { config, remote, local, vaultFolder, terminal }: Environment,
   input: BackupInput,
   oldPassphrase: string | null,
   dryRun: boolean,
 ): Promise<BackupRestoreResult> {
   const { env } = input;
   const { paths } = local;
-  const { backup, files } = await openNamed({ paths, config }, remote.keys, "restore", input, oldPassphrase);
+  const command = `vsync backup restore ${env}`;
+  const { backup, files } = await openNamed({ paths, config }, remote.keys, input, oldPassphrase, command);
   const before = readFolder(local.platform, vaultFolder, files);
   const changes = compareVaults(before.files, files);
   const result = { env, backup, ...changes };
@@ -177,50 +195,49 @@ async function takenOut(env: string, base: VaultFiles, files: VaultFiles): Promi
   return countChanges(taken) === 0 ? null : visible(formatChanges(taken));
 }
 
-/** The backup that was named, or the newest. */
-async function openNamed(
-  { paths, config }: Pick<Located, "paths" | "config">,
-  keys: VaultKeys,
-  doing: "diff" | "restore",
-  { env, backup: named }: BackupInput,
-  oldPassphrase: string | null,
-): Promise<{ backup: string; files: VaultFiles }> {
-  const known = listBackups(paths);
-  const backup = named ?? known.at(-1);
-  if (backup === undefined || !known.includes(backup)) {
-    if (backup === undefined || known.length === 0) {
-      const message = `there is no backup of ${env}: no pull has replaced anything with --backup yet`;
-      throw new CliError("INPUT", message, `vsync pull ${env} --backup   makes one of the edits it replaces`);
-    }
-    const message = `there is no backup "${visible(backup)}" of ${env}${didYouMean(backup, known)}`;
-    throw new CliError("INPUT", message, `vsync backup list ${env}`);
-  }
-  const files =
-    (await loadBackup(paths, keys, backup)) ??
-    (oldPassphrase && (await openWith(oldPassphrase, paths, config.encryption, backup)));
-  if (files) return { backup, files };
-  const which = oldPassphrase === null ? "the passphrase in force" : "either passphrase";
-  const message = `backup ${backup} does not open with ${which}: it is damaged, or older than a rotation (the file ${backupPath(paths, backup)})`;
-  throw new CliError(
-    "WRONG_PASSPHRASE",
-    message,
-    `vsync backup ${doing} ${env} ${backup} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
+/** Newest first; after those of now the ones from before the environment was set up anew. */
+function allBackups(paths: StatePaths): readonly { readonly backup: string; readonly paths: StatePaths }[] {
+  const states = [paths, ...listPutAside(paths).map((aside) => aside.paths)];
+  return states.flatMap((of) =>
+    listBackups(of)
+      .reverse()
+      .map((backup) => ({ backup, paths: of })),
   );
 }
 
-/** Null when it does not open with that one either. */
-async function openWith(
-  oldPassphrase: string,
-  paths: StatePaths,
-  { salt, iterations }: EnvConfig["encryption"],
-  backup: string,
-): Promise<VaultFiles | null> {
-  const keys = await deriveKeys(oldPassphrase, salt, iterations);
-  try {
-    return await loadBackup(paths, keys, backup);
-  } finally {
-    wipe(keys.master, keys.sealKey, keys.chainKey);
+/** The backup that was named, or the newest. `command`: what was typed to get it, for the hint. */
+async function openNamed(
+  { paths, config }: Pick<Located, "paths" | "config">,
+  keys: VaultKeys,
+  { env, backup: named }: BackupInput,
+  oldPassphrase: string | null,
+  command: string,
+): Promise<{ backup: string; files: VaultFiles }> {
+  const known = allBackups(paths);
+  const found = named === undefined ? known[0] : known.find(({ backup }) => backup === named);
+  if (found === undefined) {
+    if (named === undefined || known.length === 0) {
+      const message = `there is no backup of ${env}: no pull has replaced anything with --backup yet`;
+      throw new CliError("INPUT", message, `vsync pull ${env} --backup   makes one of the edits it replaces`);
+    }
+    const names = known.map(({ backup }) => backup);
+    const message = `there is no backup "${visible(named)}" of ${env}${didYouMean(named, names)}`;
+    throw new CliError("INPUT", message, `vsync backup list ${env}`);
   }
+  const { backup } = found;
+  const open = async (under: VaultKeys) => await loadBackup(found.paths, under, backup);
+  const files =
+    (await open(keys)) ??
+    (oldPassphrase && (await openAsOfThen(oldPassphrase, knownEncryptions(paths, config), open)));
+  if (files) return { backup, files };
+  const path = backupPath(found.paths, backup);
+  if (oldPassphrase !== null) {
+    const message = `backup ${backup} opens with neither passphrase: it is of another time, or damaged`;
+    throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${path}`);
+  }
+  const message = `backup ${backup} does not open with the passphrase in force: it is older than a rotation or take-over, or damaged (${path})`;
+  const hint = `${command} ${backup} --old-passphrase-file <file with the passphrase of its time>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`;
+  throw new CliError("WRONG_PASSPHRASE", message, hint);
 }
 
 /** No folder at all counts as an empty one. `known`: what it is compared with. */

@@ -4,6 +4,8 @@ import { type Command, Option } from "commander";
 import { AUDIT_ACTIONS } from "../audit/actions.ts";
 import { audited, count, type Execute } from "./declare.ts";
 
+const OLD_PASSPHRASE = "passphrase of a backup from before a rotation or take-over, - for stdin";
+
 export function declareHistory(program: Command, execute: Execute): void {
   program
     .command("versions <env>")
@@ -62,8 +64,8 @@ export function declareBackup(program: Command, execute: Execute): void {
   group
     .command("diff <env> [backup]")
     .description("names that restoring one (the newest, unless named) would change in the vault folder")
+    .option("--old-passphrase-file <path>", OLD_PASSPHRASE)
     .option("--reveal", "show values: a unified diff of each text file")
-    .option("--old-passphrase-file <path>", "passphrase of a backup from before a rotation, - for stdin")
     .action((env: string, backup: string | undefined, options) =>
       execute(async (context) => {
         const { backupDiff, describeBackupDiff } = await import("../commands/backup.ts");
@@ -80,7 +82,7 @@ export function declareBackup(program: Command, execute: Execute): void {
     .description(
       "bring one back into the vault folder (the newest, unless named); what is there becomes a backup",
     )
-    .option("--old-passphrase-file <path>", "passphrase of a backup from before a rotation, - for stdin")
+    .option("--old-passphrase-file <path>", OLD_PASSPHRASE)
     .action((env: string, backup: string | undefined, options) =>
       execute(async (context) => {
         const { backupRestore, describeBackupRestore } = await import("../commands/backup.ts");

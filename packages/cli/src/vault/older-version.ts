@@ -1,19 +1,15 @@
 // A version other than the one the manifest names, from the bucket's history: docs/formats.md section 6, "Rotation".
 
 import {
-  deriveKeys,
   openBundle,
   readGeneration,
   sealBundle,
   type VaultFiles,
-  type VaultKeys,
   WrongPassphraseError,
-  wipe,
 } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import type { EnvConfig } from "../config/env-config.ts";
 import type { Environment } from "./environment.ts";
-import { knownEncryptions } from "./put-aside.ts";
+import { knownEncryptions, openAsOfThen } from "./put-aside.ts";
 import { getBundle } from "./remote.ts";
 
 export interface FetchedVersion {
@@ -52,31 +48,16 @@ export async function fetchOlderVersion(
     });
     return { timestamp, generation, files, bundle: found.body };
   }
-  const files = await openUnderAny(oldPassphrase, knownEncryptions(local.paths, config), (keys) =>
-    openBundle(keys, found.body, open),
-  );
-  return { timestamp, generation, files, bundle: (await sealBundle(remote.keys, timestamp, files)).bytes };
-}
-
-/** A take-over brings another salt: the passphrase of before it opens only with the salt of before it. */
-async function openUnderAny(
-  passphrase: string,
-  encryptions: readonly EnvConfig["encryption"][],
-  open: (keys: VaultKeys) => Promise<VaultFiles>,
-): Promise<VaultFiles> {
   let refusal: unknown;
-  for (const { salt, iterations } of encryptions) {
-    const keys = await deriveKeys(passphrase, salt, iterations);
-    try {
-      return await open(keys);
-    } catch (error) {
+  const files = await openAsOfThen(oldPassphrase, knownEncryptions(local.paths, config), async (keys) => {
+    return await openBundle(keys, found.body, open).catch((error: unknown) => {
       if (!(error instanceof WrongPassphraseError)) throw error;
       refusal = error;
-    } finally {
-      wipe(keys.master, keys.sealKey, keys.chainKey);
-    }
-  }
-  throw refusal;
+      return null;
+    });
+  });
+  if (files === null) throw refusal;
+  return { timestamp, generation, files, bundle: (await sealBundle(remote.keys, timestamp, files)).bytes };
 }
 
 function fromBeforeRotation(env: string, timestamp: string, command: string): CliError {

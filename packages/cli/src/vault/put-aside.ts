@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { formatTimestamp } from "@vsync/envelope";
+import { deriveKeys, formatTimestamp, type VaultKeys, wipe } from "@vsync/envelope";
 import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
 import { readPrivateFile, syncDir, writePrivateFile } from "../config/private-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
@@ -36,6 +36,27 @@ export function knownEncryptions(
 ): readonly EnvConfig["encryption"][] {
   const all = [encryption, ...listPutAside(paths).flatMap(({ config }) => config?.encryption ?? [])];
   return all.filter((one, index) => all.findIndex((other) => isSame(one, other)) === index);
+}
+
+/**
+ * Opens something under a passphrase of before, with each of the encryptions until `open` answers other than null: one
+ * from before a take-over goes with another salt than the one in use.
+ */
+export async function openAsOfThen<T>(
+  passphrase: string,
+  encryptions: readonly EnvConfig["encryption"][],
+  open: (keys: VaultKeys) => Promise<T | null>,
+): Promise<T | null> {
+  for (const { salt, iterations } of encryptions) {
+    const keys = await deriveKeys(passphrase, salt, iterations);
+    try {
+      const opened = await open(keys);
+      if (opened !== null) return opened;
+    } finally {
+      wipe(keys.master, keys.sealKey, keys.chainKey);
+    }
+  }
+  return null;
 }
 
 /**
