@@ -426,6 +426,8 @@ describe("an environment that exists", () => {
     const state = join(place.home, ".local/state/vsync/acme_shop");
     mkdirSync(join(state, "demo"), { recursive: true, mode: 0o700 });
     writeFileSync(join(state, "demo/ledger.json"), "old", { mode: 0o600 });
+    const leftover = ".config.ee5711e3-a665-4a2a-9f7e-4ba777276eec.tmp"; // of one that was killed
+    writeFileSync(join(state, "demo", leftover), "", { mode: 0o600 });
     await again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
     expect(configOf(place)?.encryption.salt).not.toBe(config.encryption.salt);
     expect(await keyOf(place)).not.toBe(key);

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { basename, dirname, join } from "node:path";
 import { deriveKeys, formatTimestamp, type VaultKeys, wipe } from "@vsync/envelope";
 import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
-import { readPrivateFile, syncDir, writePrivateFile } from "../config/private-file.ts";
+import { readPrivateFile, removeLeftovers, syncDir, writePrivateFile } from "../config/private-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
 
 export interface PutAside {
@@ -80,6 +80,7 @@ export function putStateAside(folder: string, config: EnvConfig | null, nowMs: n
     syncDir(dirname(folder));
   };
   try {
+    removeLeftovers(folder); // one that was killed here has left a config of secrets, which nobody would find there
     if (config !== null) writePrivateFile(paths.config, packEnvConfig(config));
     renameSync(folder, aside);
     mkdirSync(folder, 0o700);
