@@ -243,7 +243,7 @@ describe("check", () => {
     });
     await expect(check(place.context(), { env: "demo", schema: "" })).rejects.toMatchObject({
       code: "INPUT",
-      message: expect.stringContaining("is a folder"),
+      message: expect.stringContaining("is not a regular file"),
       hint: expect.stringContaining("--schema"),
     });
   });
