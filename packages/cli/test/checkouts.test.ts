@@ -222,6 +222,18 @@ test("another folder in a folder's place is not taken for it, though it has the 
   expect(await failureOf(push(ours.context(), { env }))).toMatchObject({ code: "CONFLICT" });
 });
 
+test("a folder that is copied to a new disk with what is remembered of it goes on from there", async () => {
+  const { place, ours, state } = await setUp();
+  for (const folder of [join(ours.root, "infra/vault/demo"), state]) {
+    const old = join(place.folder, "old disk");
+    renameSync(folder, old);
+    cpSync(old, folder, { recursive: true });
+    rmSync(old, { recursive: true });
+  }
+  ours.write(".env.demo", "A=2\n");
+  expect(await look(ours)).toMatchObject({ folder: { state: "changed" }, synced: { generation: 1 } });
+});
+
 test("a folder on a file system that was mounted again is the same, and an emptied one that was made anew", async () => {
   const { ours, state } = await setUp();
   const ledger = JSON.parse(readFileSync(join(state, "ledger.json"), "utf8"));

@@ -2,7 +2,8 @@
 // repository, and what each one's vault folder was last synced with. docs/formats.md section 9. No digest of any secret
 // is in it.
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { removePrivateFile } from "../config/private-file.ts";
 import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
@@ -17,6 +18,8 @@ export interface Ledger {
   readonly auditChain: string | null;
   /** One for each vault folder, the latest first. */
   readonly synced: readonly Synced[];
+  /** Of the folder that this ledger lies in, as it is now; absent: it was not read from one. */
+  readonly stateInode?: string;
 }
 
 /** The highest sealed generation seen: an older one is a rollback, and so is the same one by another writer. */
@@ -42,6 +45,8 @@ export interface FolderIdentity {
   readonly path: string;
   /** `<device>:<inode>`: every file system has inodes of the same numbers. */
   readonly inode: string;
+  /** Of the state folder at that time: another one now tells that both were copied, as to a new disk. */
+  readonly stateInode?: string;
 }
 
 /** By entry name. */
@@ -64,7 +69,9 @@ export function loadLedger(paths: StatePaths): Ledger {
     loss: "without it vsync cannot tell whether the bucket was rolled back",
     hint: "then pull: it compares the folder with the bucket",
   };
-  return readStateFile(paths.ledger, parseLedger, damage) ?? EMPTY;
+  const ledger = readStateFile(paths.ledger, parseLedger, damage) ?? EMPTY;
+  const folder = statSync(dirname(paths.ledger), { bigint: true, throwIfNoEntry: false });
+  return folder === undefined ? ledger : { ...ledger, stateInode: String(folder.ino) };
 }
 
 export function saveLedger(paths: StatePaths, ledger: Ledger): void {
@@ -98,7 +105,10 @@ export function knownGeneration(
 export function withSynced(ledger: Ledger, synced: Synced): Ledger {
   const others = ledger.synced.filter(({ folder }) => folder.path !== synced.folder.path);
   const dropped = others.filter(({ folder }) => !existsSync(folder.path)).slice(GONE_FOLDERS_KEPT);
-  return { ...ledger, synced: [synced, ...others.filter((other) => !dropped.includes(other))] };
+  const kept = others.filter((other) => !dropped.includes(other));
+  const { stateInode } = ledger;
+  const latest = stateInode === undefined ? synced : { ...synced, folder: { ...synced.folder, stateInode } };
+  return { ...ledger, synced: [latest, ...kept] };
 }
 
 export function syncedToJson(synced: Synced): Record<string, unknown> {
@@ -140,7 +150,8 @@ function parseAllSynced(value: unknown): readonly Synced[] | null {
 }
 
 function isFolderIdentity(value: unknown): value is FolderIdentity {
-  return isRecord(value) && typeof value.path === "string" && typeof value.inode === "string";
+  if (!isRecord(value) || !["string", "undefined"].includes(typeof value.stateInode)) return false;
+  return typeof value.path === "string" && typeof value.inode === "string";
 }
 
 function isHighWater(value: unknown): value is HighWater {

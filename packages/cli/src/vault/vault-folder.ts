@@ -116,20 +116,24 @@ export function recordListing(
 }
 
 /** What this very folder was last synced with; null when only others were. `path` is where it is, or would be. */
-export function syncedHere({ synced }: Ledger, listing: Listing | null, path: string): Synced | null {
+export function syncedHere(
+  { synced, stateInode }: Ledger,
+  listing: Listing | null,
+  path: string,
+): Synced | null {
   const here = synced.find(({ folder }) => folder.path === path) ?? null;
   if (listing === null || here?.folder.inode === listing.folder.inode) return here;
   const moved = synced.find((record) => hasMoved(record, listing));
-  if (moved !== undefined) return moved;
-  // Another folder, as from a backup, may be of another version: its edits would be taken for edits of this one.
-  return here !== null && (listing.files.size === 0 || isSameNumber(here.folder, listing.folder))
-    ? here
-    : null;
+  if (moved !== undefined || here === null) return moved ?? null;
+  const isRemounted = numberOf(here.folder) === numberOf(listing.folder);
+  const isCopiedWithState = here.folder.stateInode !== stateInode; // as from one disk to another
+  // Any other folder, as from a backup, may be of another version: its edits would be taken for edits of this one.
+  return listing.files.size === 0 || isRemounted || isCopiedWithState ? here : null;
 }
 
-// A file system that is mounted again may be another device.
-function isSameNumber(a: FolderIdentity, b: FolderIdentity): boolean {
-  return a.inode.split(":").at(-1) === b.inode.split(":").at(-1);
+// Without the device: a file system that is mounted again may be another one.
+function numberOf({ inode }: FolderIdentity): string | undefined {
+  return inode.split(":").at(-1);
 }
 
 export function sizeOf({ files }: Listing): { files: number; bytes: number } {
