@@ -79,6 +79,8 @@ export function replaceFolder(paths: StatePaths, replacement: Replacement): Sync
   const parent = dirname(folder);
   mkdirSync(parent, { recursive: true });
   const staging = join(parent, `.vsync-${basename(folder)}-${randomBytes(8).toString("hex")}`);
+  const waiting = loadSwap(paths);
+  if (waiting?.settled === false) throw waitsElsewhere(paths, waiting);
   let swap: Swap = { folder, staging, synced: null, audit, settled: false };
   let synced: Synced;
   try {
@@ -139,6 +141,15 @@ function atItsPlace(swap: Swap, vaultFolder: string): Swap {
   const { synced } = swap;
   const moved = synced && { ...synced, folder: { ...synced.folder, path: vaultFolder } };
   return { ...swap, folder: vaultFolder, staging, synced: moved };
+}
+
+/** Only the journal leads back to what it was about to replace. */
+function waitsElsewhere(paths: StatePaths, { folder }: Swap): CliError {
+  return new CliError(
+    "CONFLICT",
+    `a pull into ${folder}, which was moved or removed since, is not finished`,
+    `run any vsync command on this environment where that repository is now; if it is gone for good: rm ${shellWord(paths.swap)}   then run the same command again`,
+  );
 }
 
 function build(paths: StatePaths, { folder, staging }: Swap, { files, becomes, now }: Replacement): Synced {

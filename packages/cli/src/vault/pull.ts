@@ -2,7 +2,7 @@
 
 import type { VaultFiles } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import { shellWord } from "../shell-word.ts";
 import {
   type Changes,
@@ -74,9 +74,9 @@ export async function pullVault(
   }
 
   terminal.step(3, STEPS, `fetching and decrypting version ${wanted}`);
-  const [version, isLost] = await Promise.all([
+  const [version, isOnlyHere] = await Promise.all([
     fetchWanted(environment, current, wanted, input.oldPassphrase ?? null),
-    synced !== null && synced.timestamp !== wanted && isGone(remote, synced.timestamp),
+    synced !== null && synced.timestamp !== wanted && isLost(remote, current, synced),
   ]);
   const vault = listing === null ? null : readVault(listing);
   const { platform } = local;
@@ -87,7 +87,7 @@ export async function pullVault(
     return { ...result, updated: false };
   }
   const base =
-    synced === null || (vault === null && !isLost)
+    synced === null || (vault === null && !isOnlyHere)
       ? null
       : await loadBase(local.paths, remote, synced.timestamp);
   const mine = withModes(platform, vault?.files ?? NO_FILES, base ?? version.files);
@@ -97,7 +97,7 @@ export async function pullVault(
   if (isEdited && !input.backup && !input.force)
     throw localChanges(input, edits, synced?.timestamp === current.timestamp);
   if (dryRun) return { ...result, updated: false };
-  const lost = isLost ? (vault === null ? base : mine) : null;
+  const lost = isOnlyHere ? (vault === null ? base : mine) : null;
   if (lost !== null)
     terminal.warn(
       `version ${synced?.timestamp} is not in the bucket any more: what it was here is kept as a backup`,
@@ -137,12 +137,29 @@ async function fetchWanted(
   return { ...(await fetchVersion(remote, current)), timestamp: wanted, generation: current.generation };
 }
 
-// Whether the folder has the only copy of its version: the bucket was put back to before it, or it was deleted there.
-async function isGone({ store, prefix }: Remote, timestamp: string): Promise<boolean> {
-  return await store.head(bundleKey(prefix, timestamp)).then(
-    (found) => found === null,
-    () => true,
-  );
+// Whether this machine may have the only copy of what it is at: the bucket has it no more, and what is current there does
+// not go back to it. One that was followed by others may have been deleted to save room.
+async function isLost(
+  { store, prefix }: Remote,
+  current: CurrentVersion,
+  { timestamp, generation }: Synced,
+): Promise<boolean> {
+  const head = async (version: string) => {
+    try {
+      return await store.head(bundleKey(prefix, version));
+    } catch (error) {
+      if (toCliError(error).code === "ACCESS_DENIED") return null; // S3's word for what is not there, without s3:ListBucket
+      throw error;
+    }
+  };
+  if ((await head(timestamp)) !== null) return false;
+  let at = current.timestamp;
+  for (let left = current.generation - generation; left > 0; left--) {
+    const previous = (await head(at))?.metadata["prev-ts"];
+    if (previous === undefined || previous === timestamp) return previous === undefined;
+    at = previous;
+  }
+  return true;
 }
 
 // The folder is equal to the version although the ledger did not know: it was only touched, or the ledger was lost.

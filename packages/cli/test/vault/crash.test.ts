@@ -376,9 +376,15 @@ describe("what a pull replaced", () => {
       const { environment, folder, notes, warnings } = world.bob;
       const [shop, moved] = [join(folder, "shop"), join(folder, "moved")];
       renameSync(shop, moved);
-      await recoverEarlierWork({ ...environment, vaultFolder: join(folder, "elsewhere", "vault") });
+      const elsewhere = { ...environment, vaultFolder: join(folder, "elsewhere", "vault") };
+      await recoverEarlierWork(elsewhere);
       expect(notes).toEqual([]);
       expect(warnings).toEqual([expect.stringContaining(`${shop} is not there any more`)]);
+      // A pull there would take the place of the one journal that leads back.
+      await expect(pullVault(elsewhere, { env: "demo" })).rejects.toMatchObject({
+        code: "CONFLICT",
+        hint: expect.stringContaining(`rm ${environment.local.paths.swap}`),
+      });
       const there = { ...environment, vaultFolder: join(moved, "vault") };
       await recoverEarlierWork(there);
       expect(notes).toEqual([expect.stringContaining(join(moved, "vault"))]);

@@ -482,6 +482,15 @@ describe("a bucket that was put back to before what this machine published", () 
     expect(await openBackup(backup!)).toEqual({ ...FIRST, ".env.demo": "A=2\n" });
   });
 
+  it("which is not what happened where an old version was deleted to save room", async () => {
+    const world = await makeWorld();
+    await annPublishes(world, { ".env.demo": "A=2\n" });
+    for (const key of world.store.objects.keys()) {
+      if (key.includes("/v=") && !key.endsWith("120100")) world.store.objects.delete(key);
+    }
+    expect(await world.bob.pull()).toMatchObject({ updated: true, generation: 2, backup: null });
+  });
+
   it("nor where the vault folder is gone, and what it was made from is all there is", async () => {
     const { ann } = await putBack();
     rmSync(join(ann.folder, "vault"), { recursive: true });
