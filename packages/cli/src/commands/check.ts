@@ -1,5 +1,6 @@
 // `vsync check <env>`: the vault's names against those that the application says it needs.
 
+import { devNull } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
@@ -74,6 +75,7 @@ function readSchema(path: string): ReadonlyMap<string, string> {
     const hint = "make one with the names that the application needs, or name it: --schema <file>";
     return new CliError("INPUT", problem, hint, { cause });
   };
+  if (path === devNull) return new Map(); // to ask for empty values alone
   try {
     return parseEnv(
       readRegularFile(path, { maxBytes: MAX_SCHEMA, refuse: (problem) => refuse(`${path} ${problem}`) }),

@@ -107,7 +107,8 @@ export function withSynced(ledger: Ledger, synced: Synced): Ledger {
   const dropped = others.filter(({ folder }) => !existsSync(folder.path)).slice(GONE_FOLDERS_KEPT);
   const kept = others.filter((other) => !dropped.includes(other));
   const { stateInode } = ledger;
-  const latest = stateInode === undefined ? synced : { ...synced, folder: { ...synced.folder, stateInode } };
+  // A rotation hands over a record as it was: of the folder, and of the state folder at that time.
+  const latest = stateInode === undefined ? synced : { ...synced, folder: { stateInode, ...synced.folder } };
   return { ...ledger, synced: [latest, ...kept] };
 }
 
