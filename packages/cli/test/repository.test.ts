@@ -150,6 +150,11 @@ describe("the name", () => {
   ])("%j is refused", (raw) => {
     expect(() => normaliseName(raw)).toThrow(expect.objectContaining({ code: "INPUT" }));
   });
+
+  test("of a file of any length makes no message of that length", () => {
+    const refused = expect.objectContaining({ message: expect.stringMatching(/^.{100,300}$/) });
+    expect(() => normaliseName("?".repeat(5000))).toThrow(refused);
+  });
 });
 
 describe("a name that another git origin on this machine uses", () => {

@@ -94,7 +94,8 @@ export function normaliseName(raw: string, hint = "choose one: --repo <name>"): 
     .slice(0, MAX_NAME);
   const problem = nameProblem(name);
   if (problem === null) return name;
-  throw new CliError("INPUT", `"${visible(raw)}" cannot name a repository: it ${problem}`, hint);
+  const shown = raw.length > MAX_NAME ? `${raw.slice(0, MAX_NAME)}...` : raw; // a file may hold anything
+  throw new CliError("INPUT", `"${visible(shown)}" cannot name a repository: it ${problem}`, hint);
 }
 
 function nameProblem(name: string): string | null {

@@ -30,6 +30,9 @@ export interface Target {
   feed(input: Uint8Array): Promise<string> | string;
 }
 
+/** What a terminal obeys, and what makes it show a line in another order than it has. */
+export const STEERS: RegExp = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
+
 /** An error's class, and its words without what differs from input to input. */
 export type Kind = abstract new (...args: never[]) => Error;
 
@@ -39,7 +42,7 @@ export async function endsIn(own: readonly Kind[], parse: () => Promise<string> 
     return await parse();
   } catch (error) {
     if (!(error instanceof Error) || !own.some((kind) => error instanceof kind)) throw error;
-    if (/[\p{Cc}\p{Cf}]/u.test(error.message.replaceAll("\n", "")))
+    if (STEERS.test(error.message.replaceAll("\n", "")))
       throw new Error(`a message that steers terminals: ${JSON.stringify(error.message)}`);
     if (error.message.length > 2000) throw new Error(`a message of ${error.message.length} characters`);
     return `${error.name}: ${error.message.replace(/"(?:[^"\\]|\\.)*"|\d+/g, "*").slice(0, 120)}`;
