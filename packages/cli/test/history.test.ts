@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AUDIT_HEADER } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { encodeFolderHeader } from "@vsync/store/folder-object";
@@ -454,6 +454,44 @@ test("audit --verify passes on a log as it was written, and names what was done 
   expect(await findings()).toContainEqual(
     expect.objectContaining({ problem: "audit.csv is no audit log of vsync" }),
   );
+});
+
+test("audit does not pass a log that cannot be read, in whole or further back, for one without rows", async () => {
+  const place = await publishValues("one", "two");
+  const file = join(place.stored, "audit.csv");
+  const put = (path: string, body: Uint8Array): void =>
+    writeFileSync(path, Buffer.concat([encodeFolderHeader(body, {}), body]));
+  const genuine = readFileSync(file);
+  const log = genuine.subarray(genuine.indexOf(10) + 1);
+  const damages: [Uint8Array, string][] = [
+    [Buffer.from("something else"), "is no audit log of vsync"],
+    [Buffer.concat([log, Buffer.alloc(5_000_000, "x\n")]), "is larger than any log that vsync writes"],
+  ];
+  for (const [body, why] of damages) {
+    put(file, body);
+    await expect(audit(place.context(), { env })).rejects.toMatchObject({
+      code: "CORRUPT",
+      message: `the audit log of demo cannot be read: audit.csv ${why}`,
+      hint: expect.stringMatching(/^vsync audit demo --verify /),
+    });
+  }
+  await setValue(place, "three");
+  await push(place.context(), { env });
+  const closed = join(place.stored, "audit", readdirSync(join(place.stored, "audit"))[0]!);
+  const name = `audit/${basename(closed)}`;
+  const tell = async (why: string) => {
+    const context = place.context({ flags: { quiet: true } });
+    const result = await audit(context, { env });
+    expect(result).toMatchObject({ rows: [{ gen: "3" }], more: false, ended: why });
+    expect(context.said().err).toBe(
+      `warning: the audit log of demo cannot be followed further back: ${why}\n`,
+    );
+  };
+  await tell(`${name} is larger than any log that vsync writes`);
+  put(closed, Buffer.from("something else"));
+  await tell(`${name} is no audit log of vsync`);
+  rmSync(closed);
+  await tell(`${name} is gone, though a later file continues it`);
 });
 
 test("an environment that keeps no log says so, and --verify finds nothing wrong with that", async () => {

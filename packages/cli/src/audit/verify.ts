@@ -72,9 +72,11 @@ function* lostRows({ segments, versions, rememberedChain, chains }: Evidence): G
   }
 }
 
-function* foreignFiles({ segments, stored }: Evidence): Generator<Finding> {
-  const known = new Set(segments.map(({ name }) => name));
+function* foreignFiles({ segments, ended, stored }: Evidence): Generator<Finding> {
+  // Where the log could not be read further, a row names the file that is in the way, and who knows what that one names.
+  const known = new Set(segments.flatMap(({ name, previous }) => [name, previous]));
+  const named = ended === null ? "no row names" : "no row names, as far as the log can be read";
   for (const name of stored ?? []) {
-    if (!known.has(name)) yield { file: name, row: null, problem: "is a closed file that no row names" };
+    if (!known.has(name)) yield { file: name, row: null, problem: `is a closed file that ${named}` };
   }
 }

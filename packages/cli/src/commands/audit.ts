@@ -30,6 +30,8 @@ export interface AuditLogResult {
   /** Newest first. */
   readonly rows: readonly AuditRow[];
   readonly more: boolean;
+  /** Why the log could not be followed to its beginning, or to as many rows as were asked for; null: it could. */
+  readonly ended: string | null;
   /** Null unless asked for; empty: nothing is wrong. */
   readonly findings: readonly Finding[] | null;
   /** As CSV, when that was asked for. */
@@ -54,9 +56,12 @@ export async function audit(context: Context, input: AuditLogInput): Promise<Aud
     const limit = input.all ? Number.POSITIVE_INFINITY : (input.limit ?? DEFAULT_LIMIT);
     const wanted = (row: AuditRow): boolean =>
       !(Date.parse(row.ts) < sinceMs) && (input.action === undefined || row.action === input.action);
-    const { rows, more } = await newestRows(environment, wanted, limit);
+    const { rows, more, ended } = await newestRows(environment, wanted, limit);
+    if (ended !== null) {
+      environment.terminal.warn(`the audit log of ${env} cannot be followed further back: ${ended}`);
+    }
     const { enabled } = environment.config.audit;
-    return { env, enabled, rows, more, findings, csv: input.csv ? toCsv(rows) : null };
+    return { env, enabled, rows, more, ended, findings, csv: input.csv ? toCsv(rows) : null };
   });
 }
 
@@ -82,17 +87,29 @@ export function describeAudit({ env, enabled, rows, more, findings, csv }: Audit
   };
 }
 
+/** Throws where not even the current file can be read: no rows would look like a log in which there are none. */
 async function newestRows(
   { remote }: Environment,
   wanted: (row: AuditRow) => boolean,
   limit: number,
-): Promise<{ rows: AuditRow[]; more: boolean }> {
+): Promise<Pick<AuditLogResult, "more" | "ended"> & { rows: AuditRow[] }> {
   const rows: AuditRow[] = [];
-  for await (const { log } of readSegments(remote)) {
-    rows.push(...log.rows.filter(wanted).reverse());
-    if (rows.length > limit) return { rows: rows.slice(0, limit), more: true };
+  const walk = readSegments(remote);
+  let step = await walk.next();
+  if (step.done && step.value !== null) throw cannotBeRead(remote.env, step.value);
+  for (; !step.done; step = await walk.next()) {
+    rows.push(...step.value.log.rows.filter(wanted).reverse());
+    if (rows.length > limit) return { rows: rows.slice(0, limit), more: true, ended: null };
   }
-  return { rows, more: false };
+  return { rows, more: false, ended: step.value };
+}
+
+function cannotBeRead(env: string, why: string): CliError {
+  return new CliError(
+    "CORRUPT",
+    `the audit log of ${env} cannot be read: ${why}`,
+    `vsync audit ${env} --verify   tells what else is wrong; the next command that writes a row (a push, say) puts the file aside and begins a new one`,
+  );
 }
 
 async function verify(environment: Environment): Promise<Finding[]> {

@@ -6,6 +6,7 @@ import type { ObjectStore } from "@vsync/store";
 import { expect, test } from "vitest";
 import { appendAudit } from "../../src/audit/append.ts";
 import { isEarlierState, readSegments, type Segment } from "../../src/audit/read-log.ts";
+import { judgeLog } from "../../src/audit/verify.ts";
 import { faultyStore } from "../vault/faulty-store.ts";
 import { type MemoryStore, memoryStore } from "../vault/memory-store.ts";
 import { KEYS, OTHER_KEYS } from "../vault/writer.ts";
@@ -120,4 +121,24 @@ test("a file too large for a log is none", async () => {
   const { store } = await makeRace();
   const name = await addClosed(store, new Uint8Array(5 * 1024 * 1024));
   expect(await isEarlierState(remoteOf(store), name, await segmentsOf(store))).toBe(false);
+});
+
+test("a closed file that cannot be read is not called one that no row names, though a row names it", async () => {
+  const store = memoryStore();
+  await putManifest(store, KEYS);
+  await append(store);
+  const { body } = store.objects.get("p/audit.csv")!;
+  await store.put("p/audit.csv", Buffer.concat([body, Buffer.alloc(5 * 1024 * 1024, "x\n")]));
+  await append(store);
+  const stored = [...store.objects.keys()]
+    .filter((key) => key.startsWith("p/audit/"))
+    .map((key) => key.slice(2));
+  expect(stored).toHaveLength(1);
+  const segments = await segmentsOf(store, KEYS);
+  const evidence = { segments, ended: "too large", versions: [], rememberedChain: null, chains: new Set("") };
+  const older = "audit/20200101-000000-00000000.csv";
+  expect(judgeLog({ ...evidence, stored: [...stored, older] })).toEqual([
+    { file: null, row: null, problem: "too large" },
+    { file: older, row: null, problem: "is a closed file that no row names, as far as the log can be read" },
+  ]);
 });

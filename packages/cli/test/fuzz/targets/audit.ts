@@ -134,7 +134,15 @@ export const AUDIT: readonly Target[] = [
         "verify misses a break, or sees one",
       );
       const shown = segments.flatMap((segment) => [...segment.log.rows]);
-      describeAudit({ enabled: true, env: "prod", rows: shown, more: false, findings: null, csv: null });
+      describeAudit({
+        enabled: true,
+        env: "prod",
+        rows: shown,
+        more: false,
+        ended,
+        findings: null,
+        csv: null,
+      });
       await findPublisher({ store, keys: KEYS, prefix: "p/" }, VERSION);
 
       const options = { now: () => NOW, pause: async () => undefined };
