@@ -189,6 +189,19 @@ describe("a restore that is killed when it is published", () => {
     expect((await versions(place.context(), { env })).versions).toHaveLength(5);
   });
 
+  test("by a vsync that noted what it restores in its audit row only, and typed again, is done", async () => {
+    const place = await killedRestore("one", true);
+    const name = readdirSync(place.folder, { recursive: true, encoding: "utf8" }).find((it) =>
+      it.endsWith("/pending.json"),
+    );
+    const file = join(place.folder, name!);
+    const { restores, ...pending } = JSON.parse(readFileSync(file, "utf8"));
+    expect(restores).toBe(place.one);
+    writeFileSync(file, JSON.stringify(pending), { mode: 0o600 });
+    const again = await restore(place.context(), { env, version: place.one });
+    expect(again).toMatchObject({ restored: place.one, published: true, generation: 5 });
+  });
+
   test("and typed again as `previous` is done: it goes back no further", async () => {
     const place = await killedRestore("previous", true);
     const again = await restore(place.context(), { env, version: "previous" });
