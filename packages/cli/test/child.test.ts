@@ -40,3 +40,15 @@ test("a command that could not be started says why, and one that ends with 127 w
   const ends = start([process.execPath, "-e", "process.exit(127)"]);
   expect(await ends.ended).toEqual({ status: 127, notStarted: null });
 });
+
+test("a command that is started again and again leaves no listener behind", async () => {
+  const streams = [process.stdout, process.stderr];
+  const counts = () =>
+    streams.map((stream) => stream.eventNames().map((name) => [name, stream.listenerCount(name)]));
+  const before = counts();
+  for (let run = 0; run < 12; run++) {
+    await startChild([process.execPath, "--version"], { cwd: "/", env: {}, redact: ["secret"] }).ended;
+  }
+  await startChild(["no-such-command-anywhere"], { cwd: "/", env: {}, redact: ["secret"] }).ended;
+  expect(counts()).toEqual(before);
+});

@@ -103,11 +103,17 @@ function maskOutput(child: ChildProcess, values: readonly string[]): Promise<voi
       redactor.pipe(to, { end: false });
       from?.pipe(redactor);
       // Nobody reads any more: the command's next write is to fail, as it would without us in between.
-      to.once("error", () => {
+      const stop = (): void => {
         from?.destroy();
         redactor.destroy();
-      });
-      return new Promise((resolve) => redactor.once("close", resolve));
+      };
+      to.once("error", stop);
+      return new Promise((resolve) =>
+        redactor.once("close", () => {
+          to.off("error", stop); // with --watch the next start has its own
+          resolve();
+        }),
+      );
     },
   );
 }
