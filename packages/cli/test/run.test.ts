@@ -212,6 +212,45 @@ describe("masking", () => {
     expect(await masked(values, text.slice(0, 70_000), ...text.slice(70_000))).toBe(expected);
   });
 
+  test("is the same as of the whole text at once, whatever the values and the pieces", async () => {
+    let state = 1;
+    const random = (below: number): number => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % below;
+    };
+    const letters = (length: number): string =>
+      Array.from({ length }, () => (random(5) === 0 ? "b" : "a")).join("");
+    for (let round = 0; round < 500; round++) {
+      const values = Array.from({ length: 1 + random(3) }, () => letters(6 + random(5)));
+      const text = letters(random(150));
+      const chunks: string[] = [];
+      for (let at = 0, size = 0; at < text.length; at += size) {
+        size = 1 + random(20);
+        chunks.push(text.slice(at, at + size));
+      }
+      expect(await masked(values, ...chunks), JSON.stringify([values, chunks])).toBe(maskAll(text, values));
+    }
+  });
+
+  /** Every place of every value, the slow way: what overlaps is one, what is side by side is not. */
+  function maskAll(text: string, values: readonly string[]): string {
+    let [out, end] = ["", 0];
+    for (let at = 0; at < text.length; at++) {
+      const here = values.filter((value) => text.startsWith(value, at)).map(({ length }) => at + length);
+      if (here.length > 0 && at >= end) out += "***";
+      else if (here.length === 0 && at >= end) out += text[at];
+      end = Math.max(end, ...here);
+    }
+    return out;
+  }
+
+  test("takes no longer for one character repeated", async () => {
+    const text = "a".repeat(1_000_000);
+    const startedAt = performance.now();
+    expect(await masked(["a".repeat(4096)], text)).toBe("***");
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+
   test("leaves short values alone, and loses no byte of an endless line", async () => {
     expect(await masked(["true", "80"], "true 80\n")).toBe("true 80\n");
     const [long, secret] = ["x".repeat(50_000), "the-secret"];

@@ -69,8 +69,11 @@ function mask(
 function findSpans(text: string, needles: readonly string[], covered: number): Span[] {
   const found: Span[] = covered > 0 ? [{ start: 0, end: covered }] : [];
   for (const needle of needles) {
-    for (let start = text.indexOf(needle); start !== -1; start = text.indexOf(needle, start + 1))
-      found.push({ start, end: start + needle.length });
+    for (let start = text.indexOf(needle); start !== -1; ) {
+      const end = endOfRun(text, needle, start);
+      found.push({ start, end });
+      start = text.indexOf(needle, end);
+    }
   }
   found.sort((a, b) => a.start - b.start);
   const spans: Span[] = [];
@@ -80,6 +83,18 @@ function findSpans(text: string, needles: readonly string[], covered: number): S
     else last.end = Math.max(last.end, span.end);
   }
   return spans;
+}
+
+/**
+ * Where the needles end that overlap, one the other, from the one at `start` on. Goes on from the last that begins in each:
+ * those in between add nothing, and where one character is repeated there would be one for each.
+ */
+function endOfRun(text: string, needle: string, start: number): number {
+  for (let at = start; ; ) {
+    const next = text.lastIndexOf(needle, at + needle.length - 1);
+    if (next === at) return at + needle.length;
+    at = next;
+  }
 }
 
 /** The earliest place from where the rest of the text could still become a value; its length when there is none. */
