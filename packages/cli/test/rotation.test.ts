@@ -308,6 +308,18 @@ describe("interrupted", () => {
     expect(existsSync(journal)).toBe(false);
   });
 
+  test("before anything was staged, overtaken by a teammate's push, and asked for again: it is not taken for done", async () => {
+    const place = await setUp();
+    await rotate(place);
+    const inForce = await stored(place);
+    const journal = journalOf(place, await manifestEtag(place));
+    await setValue(place, "two");
+    await push(place.context(), { env });
+    writeFileSync(join(place.state, "rotation.json"), journal, { mode: 0o600 });
+    expect(await rotate(place)).toMatchObject({ published: true, generation: 4 });
+    expect(await stored(place, `${account}#replaced`)).toBe(inForce);
+  });
+
   /** The machine as it was when the manifest had just been swapped; returns both passphrases. */
   async function killedAfterTheSwap(place: Workplace & { state: string }, input: Partial<RotateInput> = {}) {
     const old = (await stored(place)) as string;

@@ -124,7 +124,9 @@ export async function settleRotation(
   }
   const staged = await places.keystore.get(places.staged);
   if (staged === null) {
-    removePrivateFile(paths.rotation); // killed before anything was staged, and so before anything was sent; or undone
+    // Killed before anything was staged, and so before anything was sent; or undone. One that vsync 0.9 had finished but for
+    // this file looks the same: a manifest that is another by now, and under the key in force, may be somebody's push.
+    removePrivateFile(paths.rotation);
     return undecided;
   }
   // What is kept on this machine is under the stored one, whatever a variable says by now.
