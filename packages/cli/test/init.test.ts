@@ -18,7 +18,11 @@ import { describe, expect, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
 import { CliError } from "../src/cli-error.ts";
 import { describeInit, type InitInput, init } from "../src/commands/init.ts";
+import { keystoreExport } from "../src/commands/keystore-export.ts";
+import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { push } from "../src/commands/push.ts";
+import { runtimeToken } from "../src/commands/runtime-token.ts";
+import { shareExport } from "../src/commands/share-export.ts";
 import { type EnvConfig, loadEnvConfig, unpackEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
@@ -469,17 +473,48 @@ describe("an environment that exists", () => {
     writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
     await push(place.context(), { env: "demo" });
     const key = await keyOf(place);
-    await again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
+    const anew = { ...place.bucket, prefix: "new", iterations: ITERATIONS, takeOver: true };
+    await again(place, { ...anew, overwrite: true });
     const other = makeWorkplace();
     await setUp(other, { ...place.bucket, prefix: "new" });
     writeFileSync(join(other.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
     await push(other.context(), { env: "demo" });
     // What a take-over that was cut short before it published leaves: its key, its config, and theirs in the bucket.
-    await again(place, { takeOver: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
+    await again(place, anew);
     expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
     const second = await keyOf(place);
     await again(place, { overwrite: true, ...place.bucket, prefix: "newer", iterations: ITERATIONS });
     expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(second);
+  });
+
+  test.each<[string, (place: Workplace, out: string) => Promise<unknown>]>([
+    ["share export", (place, out) => shareExport(place.context(), { env: "demo", out, audit: false })],
+    ["keystore export", (place, out) => keystoreExport(place.context(), { names: ["demo"], out })],
+    ["passphrase show", (place, out) => passphraseShow(place.context(), { env: "demo", out })],
+    ["runtime-token", (place, out) => runtimeToken(place.context(), { env: "demo", out, validate: false })],
+  ])(
+    "a key that %s has handed out may have others' secrets under it: it is asked for, and kept",
+    async (_, handOut) => {
+      const place = makeWorkplace();
+      await setUp(place, { takeOver: true });
+      const key = await keyOf(place);
+      await handOut(place, join(place.folder, "out"));
+      const takeOver = { ...place.bucket, iterations: ITERATIONS, takeOver: true };
+      await expect(again(place, takeOver)).rejects.toMatchObject({
+        code: "INPUT",
+        hint: expect.stringMatching(/--overwrite --take-over$/),
+      });
+      await again(place, { ...takeOver, overwrite: true });
+      expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+    },
+  );
+
+  test("--take-over goes on without --overwrite only where a take-over was begun", async () => {
+    const place = await existing();
+    const takeOver = { ...place.bucket, iterations: ITERATIONS, takeOver: true };
+    await expect(again(place, takeOver)).rejects.toMatchObject({ code: "INPUT" });
+    await again(place, { ...takeOver, overwrite: true });
+    expect(await again(place, takeOver)).toMatchObject({ did: "overwrite" });
   });
 
   test.each<[string, Partial<InitInput>]>([

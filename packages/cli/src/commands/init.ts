@@ -87,7 +87,11 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const keystore = kept === null ? await keystoreForNewKey(context) : null;
   const found = { ...(await findEnvironment(host, keystore, { repo, env })), config: before };
   const key =
-    kept === null ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations) : null;
+    kept === null
+      ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations, {
+          takeOver: input.takeOver === true,
+        })
+      : null;
   warnAboutEndpoint(context, location);
 
   const bucket = await withBucket(context, location, async (store) => {

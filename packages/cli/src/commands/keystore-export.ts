@@ -15,6 +15,7 @@ import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
+import { forgetFreshKey } from "../vault/put-aside.ts";
 import { statePaths } from "../vault/state-paths.ts";
 
 export interface KeystoreExportInput {
@@ -62,6 +63,7 @@ export async function keystoreExport(
   const file = resolve(host.cwd, input.out ?? "vsync.keys");
   const passphrase = chosen ?? (await generateSharePassphrase(host));
   if (!flags.dryRun) {
+    for (const { repo, env } of environments) forgetFreshKey(statePaths(envStateFolder(host, repo, env)));
     writeShareFile(file, await encodeKeyFile(passphrase, environments, (size) => host.random(size)));
     warnIfCommittable(context, file);
   }

@@ -11,6 +11,7 @@ import { warnIfCommittable } from "../identity/committable.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
+import { forgetFreshKey } from "../vault/put-aside.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
 import { readStanding } from "../vault/standing.ts";
 
@@ -50,6 +51,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
     );
     if (!flags.dryRun) {
       warnIfCommittable(context, file);
+      forgetFreshKey(environment.local.paths);
       writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };

@@ -3,12 +3,10 @@
 import { generatePassphrase, passphraseProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
-import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
-import { isKeyFresh } from "../vault/put-aside.ts";
-import { writeStateFile } from "../vault/state-file.ts";
+import { type FreshKey, loadFreshKey, saveFreshKey } from "../vault/put-aside.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 
@@ -41,6 +39,7 @@ export async function makeNewKey(
   names: Names,
   { keystore, key }: Found,
   iterations: number,
+  made: FreshKey,
 ): Promise<NewKey> {
   if (keystore !== null) {
     const passphrase = generatePassphrase((size) => context.host.random(size));
@@ -48,7 +47,7 @@ export async function makeNewKey(
     return {
       passphrase,
       place: keystore.description,
-      store: () => replaceKey(place, key, passphrase, { isMade: true }),
+      store: () => replaceKey(place, key, passphrase, made),
     };
   }
   const given = (await passphraseFromVariables(context)) as Passphrase;
@@ -62,17 +61,17 @@ export async function makeNewKey(
 
 /**
  * Puts a passphrase in the place of `before`, which is kept beside it, unless that was made here and nothing is under it:
- * then the one before it is. Throws with nothing changed; the way back restores everything.
+ * then the one before it is. `made`: so was this one. Throws with nothing changed; the way back restores everything.
  */
 export async function replaceKey(
   { paths, keystore, names: { repo, env } }: KeyPlace,
   before: string | null,
   passphrase: string,
-  { isMade }: { readonly isMade: boolean },
+  made: FreshKey | null,
 ): Promise<() => Promise<void>> {
   const [account, aside] = [keyAccount(repo, env), replacedAccount(repo, env)];
   const keptBefore = await keystore.get(aside);
-  const wasFresh = isKeyFresh(paths);
+  const freshBefore = loadFreshKey(paths);
   const put = async (name: string, secret: string | null): Promise<void> => {
     if (secret === null) await keystore.delete(name);
     else await keystore.set(name, secret);
@@ -80,21 +79,16 @@ export async function replaceKey(
   const putBack = async (): Promise<void> => {
     await put(account, before);
     await put(aside, keptBefore);
-    markFresh(paths, wasFresh);
+    saveFreshKey(paths, freshBefore);
   };
   try {
-    if (before !== null && before !== passphrase && !wasFresh) await keystore.set(aside, before);
-    if (isMade) markFresh(paths, true); // from here on, wherever this is cut short, the old one is kept
+    if (before !== null && before !== passphrase && freshBefore === null) await keystore.set(aside, before);
+    if (made !== null) saveFreshKey(paths, made); // from here on, wherever this is cut short, the old one is kept
     await keystore.set(account, passphrase);
-    if (!isMade) markFresh(paths, false);
+    if (made === null) saveFreshKey(paths, null);
   } catch (error) {
     await putBack().catch(() => undefined); // the first failure is the one to tell
     throw error;
   }
   return putBack;
-}
-
-function markFresh(paths: StatePaths, isFresh: boolean): void {
-  if (isFresh) writeStateFile(paths.freshKey, {});
-  else removePrivateFile(paths.freshKey);
 }

@@ -4,13 +4,13 @@ import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, w
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
-import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
+import { forgetFreshKey } from "../vault/put-aside.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 import { replaceKey } from "./new-key.ts";
@@ -180,9 +180,9 @@ export async function storeReceivedKey(
   { config, key, isSameVault }: Received,
 ): Promise<() => Promise<void>> {
   const paths = statePaths(envStateFolder(context.host, names.repo, names.env));
-  const store = async () => await replaceKey({ paths, keystore, names }, stored, key, { isMade: false });
+  const store = async () => await replaceKey({ paths, keystore, names }, stored, key, null);
   if (!isSameVault || stored === null) return await store();
-  removePrivateFile(paths.freshKey); // the vault has got another key since: something was under this one
+  forgetFreshKey(paths); // the vault has got another key since: something was under this one
   const bring = (from: string, to: string) => rekeyAll(paths, config, from, to);
   try {
     await bring(stored, key);

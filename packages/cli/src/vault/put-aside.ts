@@ -5,7 +5,14 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { basename, dirname, join } from "node:path";
 import { deriveKeys, formatTimestamp, type VaultKeys, wipe } from "@vsync/envelope";
 import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
-import { readPrivateFile, removeLeftovers, syncDir, writePrivateFile } from "../config/private-file.ts";
+import {
+  readPrivateFile,
+  removeLeftovers,
+  removePrivateFile,
+  syncDir,
+  writePrivateFile,
+} from "../config/private-file.ts";
+import { readStateFile, writeStateFile } from "./state-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
 
 export interface PutAside {
@@ -93,9 +100,31 @@ export function putStateAside(folder: string, config: EnvConfig | null, nowMs: n
   return putBack;
 }
 
-/** Whether the key in force was made here, and nothing is known to be under it: its init may never have come to its end. */
-export function isKeyFresh(paths: StatePaths): boolean {
-  return existsSync(paths.freshKey) && remembersNothing(paths);
+/** What is known of a key that was made here and that nothing is under yet. */
+export interface FreshKey {
+  /** It was made for a take-over. */
+  readonly takeOver: boolean;
+}
+
+/** Null unless the key in force is one, as far as this machine can know: its init may never have come to its end. */
+export function loadFreshKey(paths: StatePaths): FreshKey | null {
+  const parse = ({ takeOver }: Record<string, unknown>): FreshKey => ({ takeOver: takeOver === true });
+  const damage = {
+    loss: "it says whether anything is under the passphrase in force",
+    hint: "then run the same command again",
+  };
+  const fresh = readStateFile(paths.freshKey, parse, damage);
+  return fresh !== null && remembersNothing(paths) ? fresh : null;
+}
+
+export function saveFreshKey(paths: StatePaths, fresh: FreshKey | null): void {
+  if (fresh === null) removePrivateFile(paths.freshKey);
+  else writeStateFile(paths.freshKey, { ...fresh });
+}
+
+/** For whoever hands the key out: others may publish under it now, which this machine would not know. */
+export function forgetFreshKey(paths: StatePaths): void {
+  saveFreshKey(paths, null);
 }
 
 const REPLACED = ".replaced-";
@@ -103,7 +132,7 @@ const REPLACED = ".replaced-";
 // Also where an init that was cut short has put it aside already.
 function isNothing(paths: StatePaths, config: EnvConfig | null): boolean {
   if (!remembersNothing(paths)) return false;
-  if (config === null || isKeyFresh(paths)) return true;
+  if (config === null || loadFreshKey(paths) !== null) return true;
   return listPutAside(paths).some(
     (aside) => aside.config && isSame(aside.config.encryption, config.encryption),
   );

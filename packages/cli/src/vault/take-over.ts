@@ -10,7 +10,7 @@ import { withEnvironment } from "./environment.ts";
 import { locate } from "./located.ts";
 import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
-import { isKeyFresh } from "./put-aside.ts";
+import { loadFreshKey } from "./put-aside.ts";
 import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";
 
@@ -58,7 +58,7 @@ export async function settleTakeOver(
     );
     if (source !== null) return { became: "published", passphraseIn: source };
   }
-  return isKeyFresh(paths) ? { became: "begun" } : null;
+  return loadFreshKey(paths)?.takeOver ? { became: "begun" } : null;
 }
 
 // Nothing in that manifest is authenticated for us: it gives an order to stay in, and no field is carried over.
