@@ -141,7 +141,7 @@ test("another vault of that name stops the import before anything is changed", a
   await pull(laptop.context(), { env: "prod", force: true });
 });
 
-test("environments that would have one vault folder between them are refused, before anything is changed", async () => {
+test("environments that have one vault folder between them come all the same, with what gives each its own", async () => {
   const [old, laptop] = [await setUp("demo", "prod"), makeWorkplace()];
   const keys = await exportFrom(old);
   const [demo, prod] = (await decodeKeyFile(keys.passphrase, readFileSync(keys.file))) as [
@@ -150,11 +150,16 @@ test("environments that would have one vault folder between them are refused, be
   ];
   const config = { ...prod.config, files: { vaultFolder: "infra/vault/demo/prod" } };
   writeFileSync(keys.file, await encodeKeyFile(keys.passphrase, [demo, { ...prod, config }]));
-  await expect(importTo(laptop, keys)).rejects.toMatchObject({
-    code: "INPUT",
-    message: expect.stringContaining("that of demo"),
-  });
-  expect(loadEnvConfig(laptop.context().host, REPO, "demo")).toBeNull();
+  const context = laptop.context({ env: { VSYNC_SHARE_PASSPHRASE: keys.passphrase } });
+  expect((await keystoreImport(context, { file: keys.file })).environments).toHaveLength(2);
+  expect(context.said().err).toMatch(
+    /acme_shop\/prod: .* that of demo .*: vsync init prod --edit --vault-folder <folder>$/m,
+  );
+  await init(laptop.context(), { env: "prod", edit: true, vaultFolder: "infra/vault/prod" });
+  for (const env of ["demo", "prod"]) await pull(laptop.context(), { env });
+  expect((await get(laptop.context(), { env: "prod", name: "VALUE" })).value).toBe("of prod");
+  await importTo(laptop, keys);
+  expect(loadEnvConfig(laptop.context().host, REPO, "prod")?.files.vaultFolder).toBe("infra/vault/prod");
 });
 
 test("an interrupted rotation and variables in the keystore's place stop the export", async () => {

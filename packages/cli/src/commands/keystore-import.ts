@@ -11,7 +11,7 @@ import { knownOrigins, normaliseName, recordOrigin } from "../identity/repositor
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
-import { type Found, findEnvironment, whileLocked } from "../setup/found.ts";
+import { type Found, findEnvironment, type Names, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
 import {
   checkReceivedConfig,
@@ -22,7 +22,7 @@ import {
   sameVault,
   storeReceivedKey,
 } from "../setup/received-vault.ts";
-import { moveOther, otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
+import { findShared, otherVaultFolders } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
 
@@ -117,9 +117,8 @@ async function plan(
     );
   }
   if (!isSame) {
-    const { vaultFolder } = theirs.files;
-    requireOwnFolder(vaultFolder, otherVaultFolders(host, { repo, env }), moveOther);
-    requireOwnFolder(vaultFolder, comingFolders(repo, earlier), moveThere);
+    const others = new Map([...otherVaultFolders(host, { repo, env }), ...comingFolders(repo, earlier)]);
+    warnAboutFolder(context, { repo, env }, theirs.files.vaultFolder, others);
   }
   await requireInForce(context, env, theirs, key, SENDER, isSame ? { config: before, key: stored } : null);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
@@ -155,8 +154,18 @@ function comingFolders(repo: string, plans: readonly Plan[]): ReadonlyMap<string
   return new Map(coming.map(({ received, config }) => [received.env, config.files.vaultFolder]));
 }
 
-function moveThere(other: string): string {
-  return `where the file is from, give ${other} another folder: vsync init ${other} --edit --vault-folder <folder>   then make a new one: vsync keystore export`;
+// No refusal: the machine that the file is from may be lost, and an earlier release let folders have this.
+function warnAboutFolder(
+  { terminal }: Context,
+  { repo, env }: Names,
+  folder: string,
+  others: ReadonlyMap<string, string>,
+): void {
+  const shared = findShared(folder, others);
+  if (shared === null) return;
+  terminal.warn(
+    `${visible(repo)}/${env}: ${shared.problem}; before the first pull, in a clone of the repository, give ${env} a folder of its own: vsync init ${env} --edit --vault-folder <folder>`,
+  );
 }
 
 // Two projects of one name would have their secrets pulled into each other.

@@ -24,15 +24,21 @@ export function requireOwnFolder(
   others: ReadonlyMap<string, string>,
   hint: (other: string) => string,
 ): void {
-  for (const [other, theirs] of others) {
-    if (!overlap(folder, theirs)) continue;
-    const where = folder === theirs ? "is" : "overlaps with";
-    throw new CliError(
-      "INPUT",
-      `the vault folder ${visible(folder)} ${where} that of ${other} (${visible(theirs)}): a push of one would publish the other's secrets`,
-      hint(other),
-    );
-  }
+  const shared = findShared(folder, others);
+  if (shared !== null) throw new CliError("INPUT", shared.problem, hint(shared.other));
+}
+
+/** The environment that the folder has something in common with; null: there is none. */
+export function findShared(
+  folder: string,
+  others: ReadonlyMap<string, string>,
+): { readonly other: string; readonly problem: string } | null {
+  const found = [...others].find(([, theirs]) => overlap(folder, theirs));
+  if (found === undefined) return null;
+  const [other, theirs] = found;
+  const where = folder === theirs ? "is" : "overlaps with";
+  const problem = `the vault folder ${visible(folder)} ${where} that of ${other} (${visible(theirs)}): a push of one would publish the other's secrets`;
+  return { other, problem };
 }
 
 /** For who cannot choose the folder: the other one has to give way. */
