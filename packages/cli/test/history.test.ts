@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AUDIT_HEADER } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
@@ -89,6 +89,9 @@ test("a backup from before a take-over opens with the passphrase of then, and ro
   expect((await backupDiff(place.context(), given)).scalars.changed).toEqual(["VALUE"]);
   expect(await backupRestore(place.context(), given)).toMatchObject({ updated: true });
   expect(await value(place)).toBe("edited");
+  const state = join(place.home, ".local/state/vsync/acme_shop");
+  const aside = readdirSync(state).find((name) => name.includes(".replaced-")) as string;
+  chmodSync(join(state, aside, "config"), 0o644);
   const later = (await backupList(place.context(), { env })).backups;
   expect(later.map(({ putAside }) => putAside)).toEqual([false, true]);
   expect(await backupRestore(place.context(), { env })).toMatchObject({ backup: later[0]!.backup });

@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -20,9 +22,11 @@ import { CliError } from "../src/cli-error.ts";
 import { describeInit, type InitInput, init } from "../src/commands/init.ts";
 import { keystoreExport } from "../src/commands/keystore-export.ts";
 import { passphraseShow } from "../src/commands/passphrase-show.ts";
+import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { runtimeToken } from "../src/commands/runtime-token.ts";
 import { shareExport } from "../src/commands/share-export.ts";
+import { status } from "../src/commands/status.ts";
 import { type EnvConfig, loadEnvConfig, unpackEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
@@ -458,6 +462,8 @@ describe("an environment that exists", () => {
     await overwrite();
     writeFileSync(file, bytes); // the config is what is written last
     const never = await keyOf(place);
+    await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
+    await passphraseShow(place.context(), { env: "demo", out: join(place.folder, "shown") });
     await overwrite();
     expect(configOf(place)?.prefix).toBe("new/demo/");
     expect(await keyOf(place)).not.toBe(never);
@@ -467,6 +473,41 @@ describe("an environment that exists", () => {
     expect(asides).toHaveLength(1);
     expect(unpackEnvConfig(readFileSync(join(state, asides[0] as string, "config")))).toEqual(config);
   });
+
+  test.each([
+    ["its state was put aside", (state: string) => rmSync(state, { recursive: true })],
+    ["it had noted its key", () => undefined],
+  ])(
+    "--overwrite cut short when %s forgets neither how far the bucket had come nor a passphrase",
+    async (_, cut) => {
+      const place = await existing();
+      const file = join(place.root, "infra/vault/demo/.env.demo");
+      for (const value of ["1", "2"]) {
+        writeFileSync(file, `A=${value}\n`);
+        await push(place.context(), { env: "demo" });
+        if (value === "1")
+          cpSync(join(place.folder, "bucket"), join(place.folder, "older"), { recursive: true });
+      }
+      const state = join(place.home, ".local/state/vsync/acme_shop/demo");
+      const path = join(place.home, ".config/vsync/config/acme_shop/env_demo");
+      const [bytes, key] = [readFileSync(path), (await keyOf(place)) as string];
+      const overwrite = { overwrite: true, takeOver: true, ...place.bucket, iterations: ITERATIONS };
+      await again(place, { ...overwrite, prefix: "new" });
+      // What it has written last is not written yet.
+      writeFileSync(path, bytes);
+      await (await openKeystore(place.context().host)).set("acme_shop/demo", key);
+      cut(state);
+      rmSync(join(place.folder, "bucket"), { recursive: true });
+      renameSync(join(place.folder, "older"), join(place.folder, "bucket"));
+      const { environments } = await status(place.context(), { remote: true });
+      expect(environments).toMatchObject([{ bucket: { state: "problem", code: "ROLLBACK" } }]);
+      await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject({ code: "ROLLBACK" });
+      expect(readdirSync(join(state, ".."))).toEqual(["demo"]);
+      expect(existsSync(join(state, "config"))).toBe(false);
+      await again(place, overwrite);
+      expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+    },
+  );
 
   test("a key that nothing was ever under takes no other's place when it is replaced itself", async () => {
     const place = await existing();

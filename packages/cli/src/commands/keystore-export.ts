@@ -14,7 +14,7 @@ import { checkEnvName, findRepository, knownOrigins, normaliseName } from "../id
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
-import { knownGeneration, loadLedger } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger, pathsInForce } from "../vault/ledger.ts";
 import { forgetFreshKey } from "../vault/put-aside.ts";
 import { statePaths } from "../vault/state-paths.ts";
 
@@ -63,7 +63,8 @@ export async function keystoreExport(
   const file = resolve(host.cwd, input.out ?? "vsync.keys");
   const passphrase = chosen ?? (await generateSharePassphrase(host));
   if (!flags.dryRun) {
-    for (const { repo, env } of environments) forgetFreshKey(statePaths(envStateFolder(host, repo, env)));
+    for (const { repo, env } of environments)
+      forgetFreshKey(statePaths(envStateFolder(host, repo, env)), requireEnvConfig(host, repo, env));
     writeShareFile(file, await encodeKeyFile(passphrase, environments, (size) => host.random(size)));
     warnIfCommittable(context, file);
   }
@@ -131,11 +132,12 @@ async function collect(
       `vsync versions ${env}   (settles it), then export again`,
     );
   }
-  const { initProfile: _mine, ...config } = requireEnvConfig(host, repo, env);
+  const mine = requireEnvConfig(host, repo, env);
+  const { initProfile: _mine, ...config } = mine;
   const key = await keystore.get(keyAccount(repo, env));
   if (key === null) return null;
   const replaced = await keystore.get(replacedAccount(repo, env));
-  const minGen = knownGeneration(config, loadLedger(paths));
+  const minGen = knownGeneration(config, loadLedger(await pathsInForce(paths, mine)));
   return {
     repo,
     env,

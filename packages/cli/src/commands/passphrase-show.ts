@@ -29,7 +29,7 @@ export async function passphraseShow(
   { env, out, replaced = false }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
-  const { repository, paths } = locate(context, env);
+  const { repository, paths, config } = locate(context, env);
   const repo = repository.name;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
@@ -45,14 +45,14 @@ export async function passphraseShow(
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
     if (await terminal.confirm(asked)) {
-      if (!replaced) forgetFreshKey(paths);
+      if (!replaced) forgetFreshKey(paths, config);
       return { passphrase: text };
     }
     throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
   }
   const path = resolve(host.cwd, out);
   if (!flags.dryRun) {
-    if (!replaced) forgetFreshKey(paths);
+    if (!replaced) forgetFreshKey(paths, config);
     writeNew(path, text);
     warnIfCommittable(context, path);
   }

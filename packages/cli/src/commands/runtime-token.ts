@@ -77,7 +77,7 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
     const text = formatToken(config, format, `vsync-${repo}-${env}`);
     if (path !== null) refuseOtherFile(path, text);
     if (validated && !dryRun) await audit(environment, input, current);
-    if (!dryRun) forgetFreshKey(environment.local.paths);
+    if (!dryRun) forgetFreshKey(environment.local.paths, environment.config);
     if (out === undefined || path === null) return { config, minGen, validated, text };
     if (!dryRun) {
       writePrivateFile(path, `${text}\n`);

@@ -51,7 +51,7 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
     );
     if (!flags.dryRun) {
       warnIfCommittable(context, file);
-      forgetFreshKey(environment.local.paths);
+      forgetFreshKey(environment.local.paths, environment.config);
       writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };

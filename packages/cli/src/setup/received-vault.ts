@@ -10,7 +10,7 @@ import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { forgetFreshKey } from "../vault/put-aside.ts";
+import { saveFreshKey } from "../vault/put-aside.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 import { replaceKey } from "./new-key.ts";
@@ -182,7 +182,7 @@ export async function storeReceivedKey(
   const paths = statePaths(envStateFolder(context.host, names.repo, names.env));
   const store = async () => await replaceKey({ paths, keystore, names }, stored, key, null);
   if (!isSameVault || stored === null) return await store();
-  forgetFreshKey(paths); // the vault has got another key since: something was under this one
+  saveFreshKey(paths, null); // the vault has got another key since: something was under this one
   const bring = (from: string, to: string) => rekeyAll(paths, config, from, to);
   try {
     await bring(stored, key);

@@ -8,7 +8,7 @@ import { envStateFolder } from "../config/paths.ts";
 import { listProfiles } from "../config/profiles.ts";
 import type { Context } from "../context.ts";
 import { describeGrace } from "../vault/grace.ts";
-import { type Ledger, loadLedger, type Synced } from "../vault/ledger.ts";
+import { type Ledger, loadLedger, pathsInForce, type Synced } from "../vault/ledger.ts";
 import { loadPending } from "../vault/pending.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, resolveVaultFolder, syncedHere } from "../vault/vault-folder.ts";
@@ -48,7 +48,7 @@ export async function examineEnvironment(
     const folder = { state: "unknown", why: "its config cannot be read" } as const;
     return { repo, env, folder, synced: null, bucket: null, findings, next: null };
   }
-  const paths = statePaths(envStateFolder(host, repo, env));
+  const paths = await pathsInForce(statePaths(envStateFolder(host, repo, env)), config);
   findings.push(...aboutConfig(context, about, config), ...(await unfinished(about, paths, attempt)));
   const passphrase = await access.passphrase(repo, env);
   if (passphrase === null && access.problem() === null) {

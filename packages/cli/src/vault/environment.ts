@@ -68,6 +68,10 @@ export async function withEnvironment<T>(
   const lock = acquireLock(paths.lock);
   try {
     await removeUnfinishedWrites(host, repository.name, env);
+    if (!existsSync(paths.ledger)) {
+      const { undoUnfinishedInit } = await import("./put-aside.ts");
+      await undoUnfinishedInit(host, { repo: repository.name, env }, paths, config);
+    }
     if (existsSync(paths.formerBase)) (await import("./kept-bundles.ts")).adoptFormerBase(paths);
     const settled = existsSync(paths.rotation)
       ? await (await import("./rotation.ts")).settleRotation(context, located, stored)

@@ -4,6 +4,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import type { EnvConfig } from "../config/env-config.ts";
 import { removePrivateFile } from "../config/private-file.ts";
 import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
@@ -72,6 +73,12 @@ export function loadLedger(paths: StatePaths): Ledger {
   const ledger = readStateFile(paths.ledger, parseLedger, damage) ?? EMPTY;
   const folder = statSync(dirname(paths.ledger), { bigint: true, throwIfNoEntry: false });
   return folder === undefined ? ledger : { ...ledger, stateInode: String(folder.ino) };
+}
+
+/** Where to look: an init that was cut short before it had changed the config has put aside what still holds. */
+export async function pathsInForce(paths: StatePaths, config: EnvConfig): Promise<StatePaths> {
+  if (existsSync(paths.ledger)) return paths;
+  return (await import("./put-aside.ts")).unfinishedAside(paths, config)?.paths ?? paths;
 }
 
 export function saveLedger(paths: StatePaths, ledger: Ledger): void {

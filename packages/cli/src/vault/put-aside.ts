@@ -3,8 +3,11 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { deriveKeys, formatTimestamp, type VaultKeys, wipe } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
 import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
+import { keyAccount, replacedAccount } from "../config/paths.ts";
 import {
   readPrivateFile,
   removeLeftovers,
@@ -12,12 +15,14 @@ import {
   syncDir,
   writePrivateFile,
 } from "../config/private-file.ts";
+import type { Host } from "../host.ts";
+import { openKeystore } from "../keys/keystore.ts";
 import { readStateFile, writeStateFile } from "./state-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
 
 export interface PutAside {
   readonly paths: StatePaths;
-  /** Null: it was lost before, or an earlier release kept none. */
+  /** Null: it was lost before, an earlier release kept none, or it cannot be read. */
   readonly config: EnvConfig | null;
 }
 
@@ -31,9 +36,19 @@ export function listPutAside({ ledger }: StatePaths): readonly PutAside[] {
     .reverse()
     .map((name) => {
       const paths = statePaths(join(dirname(folder), name));
-      const bytes = readPrivateFile(paths.config);
-      return { paths, config: bytes && unpackEnvConfig(bytes) };
+      return { paths, config: readConfig(paths) };
     });
+}
+
+// One that cannot be read stands in the way of nothing that needs another.
+function readConfig({ config }: StatePaths): EnvConfig | null {
+  try {
+    const bytes = readPrivateFile(config);
+    return bytes && unpackEnvConfig(bytes);
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
+  }
 }
 
 /** Salts and iterations under which this machine may have had versions of the environment, the one in use first. */
@@ -74,18 +89,7 @@ export function putStateAside(folder: string, config: EnvConfig | null, nowMs: n
   const paths = statePaths(folder);
   if (isNothing(paths, config)) return () => undefined;
   const aside = nameAside(folder, nowMs);
-  const moveLock = (from: string, to: string): void => {
-    if (existsSync(join(from, "lock"))) renameSync(join(from, "lock"), join(to, "lock"));
-  };
-  const putBack = (): void => {
-    if (existsSync(aside)) {
-      if (existsSync(folder)) moveLock(folder, aside);
-      rmSync(folder, { recursive: true, force: true });
-      renameSync(aside, folder);
-    }
-    rmSync(paths.config, { force: true });
-    syncDir(dirname(folder));
-  };
+  const putBack = (): void => bringBack(folder, aside);
   try {
     removeLeftovers(folder); // one that was killed here has left a config of secrets, which nobody would find there
     if (config !== null) writePrivateFile(paths.config, packEnvConfig(config));
@@ -98,6 +102,36 @@ export function putStateAside(folder: string, config: EnvConfig | null, nowMs: n
     throw error;
   }
   return putBack;
+}
+
+/**
+ * What an init has put aside that was cut short before it had changed the config: what is remembered there still holds.
+ * Null: there is nothing.
+ */
+export function unfinishedAside(paths: StatePaths, config: EnvConfig): PutAside | null {
+  if (existsSync(dirname(paths.ledger)) && !remembersNothing(paths)) return null;
+  const [latest] = listPutAside(paths);
+  return latest !== undefined && isDeepStrictEqual(latest.config, config) ? latest : null;
+}
+
+/**
+ * Undoes such an init, so that a bucket that was put back meanwhile is found out. Not where its key is in force already:
+ * only the same init can finish that. The caller holds the lock.
+ */
+export async function undoUnfinishedInit(
+  host: Host,
+  { repo, env }: { readonly repo: string; readonly env: string },
+  paths: StatePaths,
+  config: EnvConfig,
+): Promise<void> {
+  const aside = unfinishedAside(paths, config);
+  if (aside === null) return;
+  if (existsSync(paths.freshKey)) {
+    const keystore = await openKeystore(host);
+    const key = await keystore.get(keyAccount(repo, env));
+    if (key !== null && key !== (await keystore.get(replacedAccount(repo, env)))) return;
+  }
+  bringBack(dirname(paths.ledger), dirname(aside.paths.ledger));
 }
 
 /** What is known of a key that was made here and that nothing is under yet. */
@@ -122,12 +156,31 @@ export function saveFreshKey(paths: StatePaths, fresh: FreshKey | null): void {
   else writeStateFile(paths.freshKey, { ...fresh });
 }
 
-/** For whoever hands the key out: others may publish under it now, which this machine would not know. */
-export function forgetFreshKey(paths: StatePaths): void {
-  saveFreshKey(paths, null);
+/**
+ * For whoever hands the key out: others may publish under it now, which this machine would not know. Not before it has
+ * got its config: nobody can use it, and the same init must not keep it in place of the one before.
+ */
+export function forgetFreshKey(paths: StatePaths, config: EnvConfig): void {
+  if (existsSync(paths.freshKey) && unfinishedAside(paths, config) === null) saveFreshKey(paths, null);
 }
 
 const REPLACED = ".replaced-";
+
+function moveLock(from: string, to: string): void {
+  if (!existsSync(join(from, "lock"))) return;
+  rmSync(join(to, "lock"), { recursive: true, force: true }); // of one that was killed on this way
+  renameSync(join(from, "lock"), join(to, "lock"));
+}
+
+function bringBack(folder: string, aside: string): void {
+  if (existsSync(aside)) {
+    if (existsSync(folder)) moveLock(folder, aside);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(aside, folder);
+  }
+  rmSync(statePaths(folder).config, { force: true });
+  syncDir(dirname(folder));
+}
 
 // Also where an init that was cut short has put it aside already.
 function isNothing(paths: StatePaths, config: EnvConfig | null): boolean {
