@@ -186,6 +186,19 @@ test("where only the config was lost, the same share brings it back, and what wa
   expect(await value(bob)).toBe("bob's edit");
 });
 
+test("the same where a variable stands in for the keystore", async () => {
+  const [alice, ci] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  const given = { env: { VSYNC_PASSPHRASE: (await stored(alice)) as string } };
+  await importTo(ci, share, {}, given);
+  await pull(ci.context(given), { env });
+  const ledger = join(ci.home, ".local/state/vsync/acme_shop/demo/ledger.json");
+  const { highest } = JSON.parse(readFileSync(ledger, "utf8"));
+  rmSync(join(ci.home, ".config"), { recursive: true });
+  await importTo(ci, share, {}, given);
+  expect(JSON.parse(readFileSync(ledger, "utf8")).highest).toEqual(highest);
+});
+
 test("another vault of that name is replaced only with --overwrite", async () => {
   const [alice, bob] = [await setUp(), await setUp()];
   const share = await exportFrom(alice);

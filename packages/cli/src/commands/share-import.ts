@@ -93,7 +93,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     config: isSameVault ? newerOf(before, config) : config,
     key: stored === key ? null : { passphrase: key, place: result.passphraseIn, store },
     // The state of the same vault stays: its ledger knows how far the bucket had come.
-    keepsState: isRemembered(found, config, key),
+    keepsState: isRemembered({ ...found, key: fromVariables?.text ?? stored }, config, key),
     takesEnvFile: false,
   };
   await installEnvironment(context, installation, async () => undefined);
