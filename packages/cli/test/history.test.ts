@@ -99,6 +99,27 @@ test("a backup from before a take-over opens with the passphrase of then, and ro
   await expect(backupDiff(place.context(), given)).rejects.toMatchObject(refusal);
 });
 
+test("of a backup whose config no release put aside it is said that its salt is gone", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "edited");
+  await pull(place.context(), { env, backup: true });
+  const old = join(place.folder, "old");
+  await passphraseShow(place.context(), { env, out: old });
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000, overwrite: true, takeOver: true });
+  const state = join(place.home, ".local/state/vsync/acme_shop");
+  const aside = readdirSync(state).find((name) => name.includes(".replaced-")) as string;
+  rmSync(join(state, aside, "config"));
+  const context = place.context();
+  const [kept] = (await backupList(context, { env })).backups;
+  expect(context.said().err).toContain(`no salt is kept for ${kept!.backup}`);
+  for (const given of [{}, { oldPassphraseFile: old }])
+    await expect(backupDiff(place.context(), { env, ...given })).rejects.toMatchObject({
+      code: "WRONG_PASSPHRASE",
+      message: expect.stringContaining("no salt is kept for it"),
+      hint: expect.stringMatching(/^it is the file /),
+    });
+});
+
 test("versions lists what was published, newest first, with who and why", async () => {
   const place = await publishValues("one", "two", "three");
   const result = await versions(place.context(), { env });

@@ -23,7 +23,7 @@ import {
 import { loadLedger } from "../vault/ledger.ts";
 import { locateVault, withVaultKeys } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
-import { knownEncryptions, listPutAside, openAsOfThen } from "../vault/put-aside.ts";
+import { knownEncryptions, listPutAside, openAsOfThen, type PutAside } from "../vault/put-aside.ts";
 import type { StatePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, readVault, syncedHere } from "../vault/vault-folder.ts";
 
@@ -73,7 +73,10 @@ export async function backupList(
   { env }: { readonly env: string },
 ): Promise<BackupListResult> {
   const { paths } = await locateVault(context, env);
-  const backups = allBackups(paths).map(({ backup, paths: of }) => {
+  const known = allBackups(paths);
+  const saltless = known.filter(({ config }) => config === null).map(({ backup }) => backup);
+  if (saltless.length > 0) context.terminal.warn(`no salt is kept for ${saltless.join(", ")}: ${NO_SALT}`);
+  const backups = known.map(({ backup, paths: of }) => {
     const path = backupPath(of, backup);
     return { backup, size: statSync(path).size, path, putAside: of !== paths };
   });
@@ -93,7 +96,7 @@ export function describeBackupList({ env, backups }: BackupListResult): Said {
     notes: [
       ...(anyPutAside
         ? [
-            `those from before ${env} was set up anew open with --old-passphrase-file <file>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
+            `those from before ${env} was set up anew, as far as their salt is kept, open with --old-passphrase-file <file>   (the last one: vsync passphrase show ${env} --replaced --out <file>)`,
           ]
         : []),
       `what one would bring back: vsync backup diff ${env} <backup>; to put all of it in the folder's place: vsync backup restore ${env} <backup>`,
@@ -196,14 +199,20 @@ async function takenOut(env: string, base: VaultFiles, files: VaultFiles): Promi
 }
 
 /** Newest first; after those of now the ones from before the environment was set up anew. */
-function allBackups(paths: StatePaths): readonly { readonly backup: string; readonly paths: StatePaths }[] {
-  const states = [paths, ...listPutAside(paths).map((aside) => aside.paths)];
-  return states.flatMap((of) =>
-    listBackups(of)
+function allBackups(paths: StatePaths): readonly (BackupState & { readonly backup: string })[] {
+  const states: readonly BackupState[] = [{ paths }, ...listPutAside(paths)];
+  return states.flatMap((state) =>
+    listBackups(state.paths)
       .reverse()
-      .map((backup) => ({ backup, paths: of })),
+      .map((backup) => ({ ...state, backup })),
   );
 }
+
+/** `config`: null where the salt of then is gone with it; that of the state of now is in force. */
+type BackupState = Pick<PutAside, "paths"> & Partial<Pick<PutAside, "config">>;
+
+const NO_SALT =
+  "the config of then was not put aside (earlier releases did not), or cannot be read; without its salt the passphrase of then opens none, unless the salt is one that was kept since";
 
 /** The backup that was named, or the newest. `command`: what was typed to get it, for the hint. */
 async function openNamed(
@@ -232,7 +241,13 @@ async function openNamed(
   if (files) return { backup, files };
   const path = backupPath(found.paths, backup);
   if (oldPassphrase !== null) {
-    const message = `backup ${backup} opens with neither passphrase: it is of another time, or damaged`;
+    const why =
+      found.config === null ? `no salt is kept for it: ${NO_SALT}` : "it is of another time, or damaged";
+    const message = `backup ${backup} opens with neither passphrase: ${why}`;
+    throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${path}`);
+  }
+  if (found.config === null) {
+    const message = `backup ${backup} does not open with the passphrase in force, and no salt is kept for it: ${NO_SALT}`;
     throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${path}`);
   }
   const message = `backup ${backup} does not open with the passphrase in force: it is older than a rotation or take-over, or damaged (${path})`;
