@@ -3,6 +3,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { openBundle } from "@vsync/envelope";
 import { describe, expect, it } from "vitest";
 import { type CliError, toCliError } from "../../src/cli-error.ts";
@@ -315,7 +316,7 @@ describe("what a pull replaced", () => {
     }
   }
 
-  it.runIf(process.getuid !== undefined)(
+  it.runIf(process.getuid !== undefined && isMainThread)(
     "is removed although somebody made a folder in it read-only",
     async () => {
       await asSomebodyElse(async () => {
