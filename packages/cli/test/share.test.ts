@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
 import { describe, expect, test } from "vitest";
@@ -117,6 +117,19 @@ test.each([
   const passphrase = heard(share.passphrase);
   expect(passphrase).not.toBe(share.passphrase);
   expect(await importTo(bob, { ...share, passphrase })).toMatchObject({ did: "import" });
+});
+
+test.each([
+  ["a folder", "."],
+  ["a device without an end, behind a link", "/dev/zero"],
+])("%s is no share file", async (_, target) => {
+  const bob = makeWorkplace();
+  const file = join(bob.folder, "prod.share");
+  symlinkSync(target, file);
+  await expect(importTo(bob, { file, passphrase: "any" })).rejects.toMatchObject({
+    code: "INPUT",
+    message: `${file} is no share file`,
+  });
 });
 
 test("a wrong passphrase and a damaged file are told apart", async () => {

@@ -1,9 +1,9 @@
 // Share and key files on the disk: written once and privately, and read from wherever they were sent.
 
-import { lstatSync, readFileSync } from "node:fs";
 import { WrongPassphraseError } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { createPrivateFile } from "./private-file.ts";
+import { readRegularFile } from "./regular-file.ts";
 
 /** Each file has a passphrase of its own, so none is overwritten. */
 export function writeShareFile(path: string, bytes: Uint8Array): void {
@@ -22,13 +22,16 @@ export function readShareFile(
   kind: string,
   { magic, maxBytes }: { readonly magic: string; readonly maxBytes: number },
 ): Uint8Array {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined)
-    throw new CliError("INPUT", `there is no file ${path}`, `name the ${kind} you were sent`);
-  if (found.isDirectory() || found.isFIFO() || found.size > maxBytes) {
-    throw new CliError("INPUT", `${path} is no ${kind}`, `they are small files that begin with ${magic}`);
+  const hint = `they are small files that begin with ${magic}`;
+  const refuse = (): CliError => new CliError("INPUT", `${path} is no ${kind}`, hint);
+  try {
+    return readRegularFile(path, { maxBytes, refuse });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new CliError("INPUT", `there is no file ${path}`, `name the ${kind} you were sent`, {
+      cause: error,
+    });
   }
-  return readFileSync(path);
 }
 
 /**
