@@ -1,6 +1,7 @@
 // What the folder store owes beyond the contract of every store: modes, links, damage, and what others put in its folder.
 
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -151,6 +153,26 @@ describe("the bucket's folder", () => {
   });
 });
 
+test.each(["..bucket", "bucket.."])(
+  "a bucket may be named %s, and its endpoint end in slashes",
+  async (name) => {
+    const dotted = await openStore(
+      { ...location, endpoint: `${location.endpoint}//`, bucket: name },
+      { createBucket: true },
+    );
+    await dotted.put("a", text("x"));
+    expect(readdirSync(join(scratch, name)).sort()).toEqual(["@vsync", "a"]);
+    expect(dotted.description).toBe(`folder ${join(scratch, name)}`);
+  },
+);
+
+test("a part of a key may be as long as the name of a file", async () => {
+  const longest = "k".repeat(255);
+  await store.put(longest, text("x"));
+  expect((await store.get(longest))?.body).toEqual(text("x"));
+  expect(await failureOf(store.put(`${longest}k`, text("x")))).toMatchObject({ code: "REJECTED" });
+});
+
 describe("links inside the bucket", () => {
   const everyOperation = (key: string): (() => Promise<unknown>)[] => [
     () => store.get(key),
@@ -245,6 +267,16 @@ describe("a damaged object", () => {
     ])
       expect(await failureOf(operation())).toMatchObject({ code: "CORRUPT" });
     expect(await collect(store.list(""))).toEqual([]);
+  });
+
+  test("nor does a socket", async () => {
+    const server = createServer().listen(join(bucket, "socket"));
+    await once(server, "listening");
+    expect(await failureOf(store.get("socket"))).toMatchObject({
+      code: "CORRUPT",
+      message: expect.stringContaining("is not a regular file"),
+    });
+    server.close();
   });
 });
 
