@@ -332,6 +332,36 @@ test.each([400, 405, 411, 413, 416, 418])("%i is REJECTED, with the server's own
   }
 });
 
+test.each([
+  [300, "", "redirected elsewhere", "set the endpoint to the one that serves this bucket"],
+  [400, "ExpiredToken", "access denied", "the session token is not valid any more"],
+  [400, "EntityTooLarge", "too large for the server", "raise the limit of the server"],
+  [413, "", "too large for the server", "raise the limit of the server"],
+  [404, "NoSuchBucket", "there is no such bucket", "create the bucket"],
+  [404, "", "not found, in words that S3 does not use", "is the endpoint that of an S3 server?"],
+  [400, "Odd", "the server refused", "check endpoint, region and bucket"],
+  [501, "NotImplemented", "the server does not do this", "vsync doctor"],
+])("%i %s is told by its cause, with what to do", async (status, code, why, hint) => {
+  const { fake, store } = await startAndOpen();
+  fake.inject({ fault: { answer: { status, body: code === "" ? text("") : xml(code) } } });
+  const error = await failureOf(store.get("key"));
+  expect(error.message).toContain(why);
+  expect(error.hint).toContain(hint);
+});
+
+test.each([
+  [412, "PreconditionFailed", "somebody else has written it"],
+  [404, "NoSuchKey", "it is not there any more"],
+])("%i of a conditional write says what happened: %s", async (status, code, why) => {
+  const { fake, store } = await startAndOpen();
+  fake.inject({ method: "PUT", fault: { answer: { status, body: xml(code) } } });
+  expect(await failureOf(store.putIfAbsent("key", text("x")))).toMatchObject({
+    code: "PRECONDITION_FAILED",
+    message: expect.stringContaining(why),
+    hint: "read it again",
+  });
+});
+
 test("407 says that a proxy answered", async () => {
   const [get] = await failures({ status: 407 });
   expect(get!.error).toMatchObject({ code: "UNREACHABLE", status: 407 });
