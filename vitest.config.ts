@@ -16,5 +16,7 @@ export default defineConfig({
     // A test may derive keys (0.3 s each) and start processes, on two cores that other files share.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What has to happen happens; how soon is not the tests' to say.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

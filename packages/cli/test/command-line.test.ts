@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -386,14 +387,17 @@ describe("options that show memory", () => {
       cwd: place.root,
       env: environment(place, { NODE_OPTIONS: "--inspect-port=0" }),
     });
+    const closed = once(child, "close");
     let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
-      // It is up: what starts it is warned about. The value comes when it would have answered the signal.
-      if (stderr.includes("--inspect-port") && child.kill("SIGUSR1"))
-        setTimeout(() => child.stdin.end("x"), 300);
     });
-    expect(await once(child, "close")).toEqual([0, null]);
+    // It is up: what starts it is warned about. The value comes when it would have answered the signal.
+    await expect.poll(() => stderr).toContain("--inspect-port");
+    child.kill("SIGUSR1");
+    await delay(300);
+    child.stdin.end("x");
+    expect(await closed).toEqual([0, null]);
     expect(stderr).not.toContain("Debugger listening");
   });
 

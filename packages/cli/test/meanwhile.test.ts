@@ -1,7 +1,7 @@
 // What another vsync does on this machine while a command that sets up an environment waits for its bucket.
 
 import { join } from "node:path";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { type FakeS3, startFakeS3 } from "../../store/test/fake-s3.ts";
 import { init } from "../src/commands/init.ts";
 import { keystoreExport } from "../src/commands/keystore-export.ts";
@@ -56,10 +56,7 @@ async function withMeanwhile(
   s3.inject({ method, key, times: 1, fault: { hold, when: "after" } });
   const before = s3.requests.length;
   const ended = command().catch((error: unknown) => error);
-  await vi.waitFor(
-    () => expect(s3.requests.slice(before).some((request) => key.test(request.key))).toBe(true),
-    10_000,
-  );
+  await expect.poll(() => s3.requests.slice(before).some((request) => key.test(request.key))).toBe(true);
   await meanwhile();
   go();
   return await ended;

@@ -296,7 +296,7 @@ describe("an established connection", () => {
     });
     const store = await open(location);
     const failure = failureOf(store.put("key", text("x")));
-    await vi.waitFor(() => expect(connections).toBe(1));
+    await expect.poll(() => connections).toBe(1);
     await store.close();
     await failure;
     expect(connections).toBe(1);

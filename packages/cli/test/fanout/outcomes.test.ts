@@ -97,7 +97,7 @@ test("Ctrl-C ends the platform's command too", async () => {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const isSetting = () => bench.calls().filter(({ argv }) => argv[1] === "set").length === 2;
-  await expect.poll(isSetting, { timeout: 30_000 }).toBe(true);
+  await expect.poll(isSetting).toBe(true);
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([130, null]);
   const pid = bench.calls().at(-1)?.pid as number;
