@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
@@ -14,18 +14,16 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { deriveKeys, judgeManifest } from "@vsync/envelope";
 import { openStore, type StoredObject } from "@vsync/store";
 import { describe, expect, test } from "vitest";
 import { bareEnvironment } from "../../../test/machine.ts";
 import { CliError } from "../src/cli-error.ts";
 import { describeInit, type InitInput, init } from "../src/commands/init.ts";
-import { keystoreExport } from "../src/commands/keystore-export.ts";
 import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
-import { runtimeToken } from "../src/commands/runtime-token.ts";
-import { shareExport } from "../src/commands/share-export.ts";
 import { status } from "../src/commands/status.ts";
 import { type EnvConfig, loadEnvConfig, unpackEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
@@ -33,6 +31,7 @@ import { openKeystore } from "../src/keys/keystore.ts";
 import { isPlainHttp } from "../src/setup/location.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const ITERATIONS = 100_000;
 
 /** `init demo` on the workplace's folder bucket. */
@@ -443,119 +442,15 @@ describe("an environment that exists", () => {
     const [fresh, aside] = readdirSync(state).sort();
     expect([fresh, aside]).toEqual(["demo", expect.stringMatching(/^demo\.replaced-\d{8}-\d{6}$/)]);
     expect(existsSync(join(state, "demo/ledger.json"))).toBe(false);
-    expect(readdirSync(join(state, aside as string)).sort()).toEqual([
-      "config",
-      "fresh-key.json",
-      "ledger.json",
-    ]);
+    expect(readdirSync(join(state, aside as string)).sort()).toEqual(["config", "ledger.json"]);
     expect(unpackEnvConfig(readFileSync(join(state, aside as string, "config")))).toEqual(config);
   });
 
-  test("--overwrite cut short between key and config is finished by the same command, and loses no passphrase", async () => {
+  test("--overwrite keeps the key that it replaces also where nothing was published under it", async () => {
     const place = await existing();
-    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
-    await push(place.context(), { env: "demo" });
-    const file = join(place.home, ".config/vsync/config/acme_shop/env_demo");
-    const [bytes, config, key] = [readFileSync(file), configOf(place), await keyOf(place)];
-    const overwrite = () =>
-      again(place, { overwrite: true, ...place.bucket, prefix: "new", iterations: ITERATIONS });
-    await overwrite();
-    writeFileSync(file, bytes); // the config is what is written last
-    const never = await keyOf(place);
-    await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
-    await passphraseShow(place.context(), { env: "demo", out: join(place.folder, "shown") });
-    await overwrite();
-    expect(configOf(place)?.prefix).toBe("new/demo/");
-    expect(await keyOf(place)).not.toBe(never);
-    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
-    const state = join(place.home, ".local/state/vsync/acme_shop");
-    const asides = readdirSync(state).filter((name) => name !== "demo");
-    expect(asides).toHaveLength(1);
-    expect(unpackEnvConfig(readFileSync(join(state, asides[0] as string, "config")))).toEqual(config);
-  });
-
-  test.each([
-    ["its state was put aside", (state: string) => rmSync(state, { recursive: true })],
-    ["it had noted its key", () => undefined],
-  ])(
-    "--overwrite cut short when %s forgets neither how far the bucket had come nor a passphrase",
-    async (_, cut) => {
-      const place = await existing();
-      const file = join(place.root, "infra/vault/demo/.env.demo");
-      for (const value of ["1", "2"]) {
-        writeFileSync(file, `A=${value}\n`);
-        await push(place.context(), { env: "demo" });
-        if (value === "1")
-          cpSync(join(place.folder, "bucket"), join(place.folder, "older"), { recursive: true });
-      }
-      const state = join(place.home, ".local/state/vsync/acme_shop/demo");
-      const path = join(place.home, ".config/vsync/config/acme_shop/env_demo");
-      const [bytes, key] = [readFileSync(path), (await keyOf(place)) as string];
-      const overwrite = { overwrite: true, takeOver: true, ...place.bucket, iterations: ITERATIONS };
-      await again(place, { ...overwrite, prefix: "new" });
-      // What it has written last is not written yet.
-      writeFileSync(path, bytes);
-      await (await openKeystore(place.context().host)).set("acme_shop/demo", key);
-      cut(state);
-      rmSync(join(place.folder, "bucket"), { recursive: true });
-      renameSync(join(place.folder, "older"), join(place.folder, "bucket"));
-      const { environments } = await status(place.context(), { remote: true });
-      expect(environments).toMatchObject([{ bucket: { state: "problem", code: "ROLLBACK" } }]);
-      await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject({ code: "ROLLBACK" });
-      expect(readdirSync(join(state, ".."))).toEqual(["demo"]);
-      expect(existsSync(join(state, "config"))).toBe(false);
-      await again(place, overwrite);
-      expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
-    },
-  );
-
-  test("a key that nothing was ever under takes no other's place when it is replaced itself", async () => {
-    const place = await existing();
-    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
-    await push(place.context(), { env: "demo" });
     const key = await keyOf(place);
-    const anew = { ...place.bucket, prefix: "new", iterations: ITERATIONS, takeOver: true };
-    await again(place, { ...anew, overwrite: true });
-    const other = makeWorkplace();
-    await setUp(other, { ...place.bucket, prefix: "new" });
-    writeFileSync(join(other.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
-    await push(other.context(), { env: "demo" });
-    // What a take-over that was cut short before it published leaves: its key, its config, and theirs in the bucket.
-    await again(place, anew);
+    await again(place, { overwrite: true, ...place.bucket, iterations: ITERATIONS });
     expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
-    const second = await keyOf(place);
-    await again(place, { overwrite: true, ...place.bucket, prefix: "newer", iterations: ITERATIONS });
-    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(second);
-  });
-
-  test.each<[string, (place: Workplace, out: string) => Promise<unknown>]>([
-    ["share export", (place, out) => shareExport(place.context(), { env: "demo", out, audit: false })],
-    ["keystore export", (place, out) => keystoreExport(place.context(), { names: ["demo"], out })],
-    ["passphrase show", (place, out) => passphraseShow(place.context(), { env: "demo", out })],
-    ["runtime-token", (place, out) => runtimeToken(place.context(), { env: "demo", out, validate: false })],
-  ])(
-    "a key that %s has handed out may have others' secrets under it: it is asked for, and kept",
-    async (_, handOut) => {
-      const place = makeWorkplace();
-      await setUp(place, { takeOver: true });
-      const key = await keyOf(place);
-      await handOut(place, join(place.folder, "out"));
-      const takeOver = { ...place.bucket, iterations: ITERATIONS, takeOver: true };
-      await expect(again(place, takeOver)).rejects.toMatchObject({
-        code: "INPUT",
-        hint: expect.stringMatching(/--overwrite --take-over$/),
-      });
-      await again(place, { ...takeOver, overwrite: true });
-      expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
-    },
-  );
-
-  test("--take-over goes on without --overwrite only where a take-over was begun", async () => {
-    const place = await existing();
-    const takeOver = { ...place.bucket, iterations: ITERATIONS, takeOver: true };
-    await expect(again(place, takeOver)).rejects.toMatchObject({ code: "INPUT" });
-    await again(place, { ...takeOver, overwrite: true });
-    expect(await again(place, takeOver)).toMatchObject({ did: "overwrite" });
   });
 
   test.each<[string, Partial<InitInput>]>([
@@ -563,6 +458,114 @@ describe("an environment that exists", () => {
     ["--edit --take-over", { edit: true, takeOver: true }],
   ])("%s is refused: it would change the key", async (_, input) => {
     await expect(again(await existing(), input)).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("cut short", () => {
+  const KEYSTORE_FILE = /keystore.*\/[^/]*demo[^/#%]*$/;
+  const state = ({ home }: Workplace): string => join(home, ".local/state/vsync/acme_shop");
+
+  /** A process of its own that is killed before it calls the function of `node:fs` with such a path. */
+  function killed(place: Workplace, flags: readonly string[], call: string, path: RegExp): void {
+    const hook = `
+      import fs from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      const was = fs.${call};
+      fs.${call} = (...args) => {
+        if (args.some((arg) => ${path}.test(String(arg)))) process.kill(process.pid, "SIGKILL");
+        return was(...args);
+      };
+      syncBuiltinESMExports();`;
+    const { endpoint, bucket } = place.bucket;
+    const location = ["--endpoint", endpoint, "--bucket", bucket, "--iterations", String(ITERATIONS)];
+    const { signal, stderr } = spawnSync(
+      process.execPath,
+      [
+        "--import",
+        `data:text/javascript,${encodeURIComponent(hook)}`,
+        MAIN,
+        "init",
+        "demo",
+        ...location,
+        ...flags,
+      ],
+      { cwd: place.root, env: place.context().host.env, encoding: "utf8" },
+    );
+    expect([signal, stderr]).toEqual(["SIGKILL", expect.any(String)]);
+  }
+
+  const published = async (): Promise<Workplace> => {
+    const place = makeWorkplace();
+    await setUp(place);
+    for (const value of ["1", "2"]) {
+      writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), `A=${value}\n`);
+      await push(place.context(), { env: "demo" });
+      if (value === "1")
+        cpSync(join(place.folder, "bucket"), join(place.folder, "older"), { recursive: true });
+    }
+    return place;
+  };
+  const overwrite = { overwrite: true, takeOver: true, iterations: ITERATIONS };
+
+  test.each([
+    ["its state is put aside", "renameSync", /demo\.replaced-/],
+    ["a new state is begun", "mkdirSync", /acme_shop\/demo$/],
+    ["the key is replaced", "renameSync", KEYSTORE_FILE],
+    ["the config is", "renameSync", /env_demo$/],
+    ["anything is sent", "renameSync", /pending\.json$/],
+  ] as const)("before %s, --overwrite --take-over is undone by the next command", async (_, call, path) => {
+    const place = await published();
+    const [config, key] = [configOf(place), (await keyOf(place)) as string];
+    killed(place, ["--overwrite", "--take-over"], call, path);
+    const out = join(place.folder, "shown");
+    await passphraseShow(place.context(), { env: "demo", out });
+    expect([readFileSync(out, "utf8"), await keyOf(place), configOf(place)]).toEqual([key, key, config]);
+    expect(readdirSync(state(place))).toEqual(["demo"]);
+    expect(existsSync(join(state(place), "demo/config"))).toBe(false);
+    // What was remembered is remembered: the bucket is put back to an older state.
+    rmSync(join(place.folder, "bucket"), { recursive: true });
+    renameSync(join(place.folder, "older"), join(place.folder, "bucket"));
+    await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject({ code: "ROLLBACK" });
+    await again(place, { ...place.bucket, ...overwrite });
+    expect(await keyOf(place, "acme_shop/demo#replaced")).toBe(key);
+  });
+
+  test("before the config is replaced, status tells of the vault as it was", async () => {
+    const place = await published();
+    killed(place, ["--overwrite", "--take-over"], "renameSync", KEYSTORE_FILE);
+    const { environments } = await status(place.context(), { remote: true });
+    expect(environments[0]?.findings.map(({ problem }) => problem)).toEqual([
+      "an interrupted change of config and passphrase is not settled yet",
+    ]);
+    expect(environments).toMatchObject([{ synced: { generation: 2 }, bucket: { state: "in-step" } }]);
+  });
+
+  test.each([
+    ["it has noted that it published", "renameSync", /demo\/ledger\.json$/],
+    ["its journal goes", "unlinkSync", /demo\.setup\.json$/],
+  ] as const)(
+    "before %s, --take-over is finished by the next command, and done once",
+    async (_, call, path) => {
+      const place = await published();
+      const key = await keyOf(place);
+      killed(place, ["--overwrite", "--take-over"], call, path);
+      const inForce = await keyOf(place);
+      expect(await again(place, { ...place.bucket, ...overwrite })).toMatchObject({ did: "take-over" });
+      expect([await keyOf(place), await keyOf(place, "acme_shop/demo#replaced")]).toEqual([inForce, key]);
+      expect(await pull(place.context(), { env: "demo" })).toMatchObject({ generation: 3 });
+      expect(readdirSync(state(place))).toEqual(["demo", expect.stringMatching(/^demo\.replaced-/)]);
+    },
+  );
+
+  test("before there is a config, the first init leaves no passphrase for the next to keep", async () => {
+    const place = makeWorkplace();
+    killed(place, [], "renameSync", /env_demo$/);
+    const never = await keyOf(place);
+    await setUp(place);
+    expect([await keyOf(place), await keyOf(place, "acme_shop/demo#replaced")]).toEqual([
+      expect.not.stringContaining(never as string),
+      null,
+    ]);
   });
 });
 

@@ -20,7 +20,8 @@ import {
 import { keystoreForNewKey, makeNewKey } from "../setup/new-key.ts";
 import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
 import { otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
-import { settleTakeOver, takeOver } from "../vault/take-over.ts";
+import { settleSetup } from "../vault/environment.ts";
+import { takeOver } from "../vault/take-over.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
   readonly env: string;
@@ -56,16 +57,14 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   checkEnvName(env);
   const repository = findRepository(host, flags.repo);
   const { name: repo } = repository;
+  const earlier = flags.dryRun ? null : await settleSetup(context, { repo, env });
   const before = loadEnvConfig(host, repo, env);
-  const earlier = before !== null && input.takeOver ? await settleTakeOver(context, env) : null;
-  if (before !== null && earlier?.became === "published") {
+  if (before !== null && input.takeOver && earlier?.became === "published") {
     const meant = await chooseLocation(context, input, { repo, env }, locationOf(before));
     if (!isElsewhere(meant, locationOf(before)))
       return describeFinished(repo, env, before, earlier.passphraseIn);
   }
-  // Nothing is lost with a key that nothing is under: no need to ask for --overwrite.
-  const goesOn = earlier?.became === "begun" && !input.keep && !input.edit;
-  const approach = goesOn ? "overwrite" : await chooseApproach(context, input, before, `${repo}/${env}`);
+  const approach = await chooseApproach(context, input, before, `${repo}/${env}`);
   const kept = approach === "keep" || approach === "edit" ? before : null;
 
   const location =
@@ -87,11 +86,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const keystore = kept === null ? await keystoreForNewKey(context) : null;
   const found = { ...(await findEnvironment(host, keystore, { repo, env })), config: before };
   const key =
-    kept === null
-      ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations, {
-          takeOver: input.takeOver === true,
-        })
-      : null;
+    kept === null ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations) : null;
   warnAboutEndpoint(context, location);
 
   const bucket = await withBucket(context, location, async (store) => {
@@ -120,9 +115,7 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     ignored = await installEnvironment(
       context,
       { repository, env, found, config, key, keepsState: kept !== null, takesEnvFile },
-      async (leaveNoWayBack) => {
-        if (takesOver) await takeOver(context, env, leaveNoWayBack);
-      },
+      takesOver ? (leaveNoWayBack) => takeOver(context, env, leaveNoWayBack) : null,
     );
     warnAboutIgnore(context, repository, folder, env);
   }

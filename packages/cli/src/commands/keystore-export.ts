@@ -14,8 +14,7 @@ import { checkEnvName, findRepository, knownOrigins, normaliseName } from "../id
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
-import { knownGeneration, loadLedger, pathsInForce } from "../vault/ledger.ts";
-import { forgetFreshKey } from "../vault/put-aside.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { statePaths } from "../vault/state-paths.ts";
 
 export interface KeystoreExportInput {
@@ -63,8 +62,6 @@ export async function keystoreExport(
   const file = resolve(host.cwd, input.out ?? "vsync.keys");
   const passphrase = chosen ?? (await generateSharePassphrase(host));
   if (!flags.dryRun) {
-    for (const { repo, env } of environments)
-      forgetFreshKey(statePaths(envStateFolder(host, repo, env)), requireEnvConfig(host, repo, env));
     writeShareFile(file, await encodeKeyFile(passphrase, environments, (size) => host.random(size)));
     warnIfCommittable(context, file);
   }
@@ -125,19 +122,18 @@ async function collect(
   env: string,
 ): Promise<KeyFileEnvironment | null> {
   const paths = statePaths(envStateFolder(host, repo, env));
-  if (existsSync(paths.rotation)) {
+  if (existsSync(paths.rotation) || existsSync(paths.setup)) {
     throw new CliError(
       "CONFLICT",
       `a change of ${repo}/${env}'s passphrase was interrupted: which one is in force is not known yet`,
       `vsync versions ${env}   (settles it), then export again`,
     );
   }
-  const mine = requireEnvConfig(host, repo, env);
-  const { initProfile: _mine, ...config } = mine;
+  const { initProfile: _mine, ...config } = requireEnvConfig(host, repo, env);
   const key = await keystore.get(keyAccount(repo, env));
   if (key === null) return null;
   const replaced = await keystore.get(replacedAccount(repo, env));
-  const minGen = knownGeneration(config, loadLedger(await pathsInForce(paths, mine)));
+  const minGen = knownGeneration(config, loadLedger(paths));
   return {
     repo,
     env,

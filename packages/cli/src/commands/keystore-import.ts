@@ -24,6 +24,7 @@ import {
 } from "../setup/received-vault.ts";
 import { findShared, otherVaultFolders } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
+import { settleSetup } from "../vault/environment.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
 
 export interface KeystoreImportInput {
@@ -106,6 +107,7 @@ async function plan(
   // Where the clone will be is not known yet, only that the folder has to be inside it.
   resolveVaultFolder(repositoryConfigFolder(host, repo), theirs.files.vaultFolder);
   checkOrigins(context, received);
+  if (!context.flags.dryRun) await settleSetup(context, { repo, env });
   const found = await findEnvironment(host, keystore, { repo, env });
   const { config: before, key: stored } = found;
   const isSame = before !== null && sameVault(before, theirs);

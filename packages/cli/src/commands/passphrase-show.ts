@@ -11,7 +11,6 @@ import { openKeystore } from "../keys/keystore.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import { locate } from "../vault/located.ts";
-import { forgetFreshKey } from "../vault/put-aside.ts";
 
 export interface PassphraseShowInput {
   readonly env: string;
@@ -29,8 +28,7 @@ export async function passphraseShow(
   { env, out, replaced = false }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
-  const { repository, paths, config } = locate(context, env);
-  const repo = repository.name;
+  const repo = locate(context, env).repository.name;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
       "INPUT",
@@ -44,15 +42,11 @@ export async function passphraseShow(
     : (await requirePassphrase(context, repo, env)).text;
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
-    if (await terminal.confirm(asked)) {
-      if (!replaced) forgetFreshKey(paths, config);
-      return { passphrase: text };
-    }
+    if (await terminal.confirm(asked)) return { passphrase: text };
     throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
   }
   const path = resolve(host.cwd, out);
   if (!flags.dryRun) {
-    if (!replaced) forgetFreshKey(paths, config);
     writeNew(path, text);
     warnIfCommittable(context, path);
   }

@@ -11,11 +11,12 @@ import { requirePassphrase } from "../keys/passphrase.ts";
 import { type Child, startChild } from "../running/child.ts";
 import { visible } from "../terminal.ts";
 import { currentCredentials } from "../vault/bucket.ts";
-import { knownGeneration, loadLedger, pathsInForce } from "../vault/ledger.ts";
+import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import type { Located } from "../vault/located.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
 import { readScalars } from "../vault/scalars.ts";
+import { pathsInForce } from "../vault/setup-journal.ts";
 
 export interface RunInput {
   readonly env: string;
@@ -152,7 +153,7 @@ async function openRemote(context: Context, located: Located): Promise<Source> {
   const { repository, env, config, paths } = located;
   const { openWith } = await import("@muthuishere/vsync-s3-client");
   const { text: passphrase } = await requirePassphrase(context, repository.name, env);
-  const ledger = loadLedger(await pathsInForce(paths, config));
+  const ledger = loadLedger(pathsInForce(paths, config));
   const minGen = knownGeneration(config, ledger);
   const blob = await encodeConfigBlob(
     runtimeConfig(

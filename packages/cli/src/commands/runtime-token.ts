@@ -16,7 +16,6 @@ import { findRepository } from "../identity/repository.ts";
 import { currentCredentials, openBucket } from "../vault/bucket.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
-import { forgetFreshKey } from "../vault/put-aside.ts";
 import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
 import { rememberGenuine, trustOf } from "../vault/standing.ts";
@@ -77,7 +76,6 @@ export async function runtimeToken(context: Context, input: RuntimeTokenInput): 
     const text = formatToken(config, format, `vsync-${repo}-${env}`);
     if (path !== null) refuseOtherFile(path, text);
     if (validated && !dryRun) await audit(environment, input, current);
-    if (!dryRun) forgetFreshKey(environment.local.paths, environment.config);
     if (out === undefined || path === null) return { config, minGen, validated, text };
     if (!dryRun) {
       writePrivateFile(path, `${text}\n`);

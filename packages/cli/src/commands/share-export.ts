@@ -11,7 +11,6 @@ import { warnIfCommittable } from "../identity/committable.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
-import { forgetFreshKey } from "../vault/put-aside.ts";
 import type { CurrentVersion } from "../vault/remote.ts";
 import { readStanding } from "../vault/standing.ts";
 
@@ -51,7 +50,6 @@ export async function shareExport(context: Context, input: ShareExportInput): Pr
     );
     if (!flags.dryRun) {
       warnIfCommittable(context, file);
-      forgetFreshKey(environment.local.paths, environment.config);
       writeShareFile(file, share);
       const intent = auditIntent(environment, "export", input);
       const { timestamp, generation } = current ?? { timestamp: "", generation: 0 };

@@ -24,7 +24,7 @@ import {
 } from "../setup/received-vault.ts";
 import { moveOther, otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
-import { withEnvironment } from "../vault/environment.ts";
+import { settleSetup, withEnvironment } from "../vault/environment.ts";
 
 export interface ShareImportInput extends AuditInput {
   readonly file: string;
@@ -61,6 +61,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const { name } = repository;
   const vaultFolder = receivedVaultFolder(repository, received.files.vaultFolder, SHARE, env);
   const config = { ...received, files: { vaultFolder } };
+  if (!flags.dryRun) await settleSetup(context, { repo: name, env });
   const fromVariables = await passphraseFromVariables(context);
   const keystore = await openKeystore(host);
   const found = await findEnvironment(host, fromVariables === null ? keystore : null, { repo: name, env });
@@ -96,7 +97,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     keepsState: isRemembered({ ...found, key: fromVariables?.text ?? stored }, config, key),
     takesEnvFile: false,
   };
-  await installEnvironment(context, installation, async () => undefined);
+  await installEnvironment(context, installation, null);
   await audit(context, env, input);
   return { ...result, did };
 }

@@ -8,8 +8,9 @@ import type { EnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import type { Host } from "../host.ts";
 import { describeGrace, type Grace, runningGrace } from "../vault/grace.ts";
-import { loadLedger, pathsInForce } from "../vault/ledger.ts";
+import { loadLedger } from "../vault/ledger.ts";
 import { readCurrentVersion } from "../vault/remote.ts";
+import { pathsInForce } from "../vault/setup-journal.ts";
 import { trustOf } from "../vault/standing.ts";
 import { statePaths } from "../vault/state-paths.ts";
 import { type Check, fail, failed, ok, warn } from "./check.ts";
@@ -31,7 +32,7 @@ export async function checkManifest(
   const { encryption, prefix, singleWriter = false } = config;
   const paths = statePaths(envStateFolder(host, repo, env));
   try {
-    const ledger = loadLedger(await pathsInForce(paths, config));
+    const ledger = loadLedger(pathsInForce(paths, config));
     const keys = await deriveKeys(passphrase, encryption.salt, encryption.iterations);
     try {
       const remote = { store, keys, prefix, env, singleWriter };

@@ -11,6 +11,7 @@ import { ensurePrivateDir, readPrivateFile } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { acquireLock } from "../vault/lock.ts";
+import { remembersNothing } from "../vault/put-aside.ts";
 import { statePaths } from "../vault/state-paths.ts";
 
 /** Which environment, of which repository. */
@@ -73,8 +74,10 @@ export async function whileLocked<T>(host: Host, { repo, env }: Names, work: () 
   try {
     return await work();
   } catch (error) {
-    if (missing.length > 0) rmSync(state, { recursive: true, force: true });
-    removeEmpty(missing.slice(1));
+    if (missing.length > 0 && remembersNothing(statePaths(state))) {
+      rmSync(state, { recursive: true, force: true });
+      removeEmpty(missing.slice(1));
+    }
     throw error;
   } finally {
     lock.release();

@@ -3,13 +3,14 @@
 import { join } from "node:path";
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
-import { envConfigPath, envStateFolder } from "../config/paths.ts";
-import { removePrivateFile } from "../config/private-file.ts";
+import { envStateFolder } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
 import { shellWord } from "../shell-word.ts";
-import { putStateAside } from "../vault/put-aside.ts";
+import { bringStateBack, nameStateAside, putStateAside } from "../vault/put-aside.ts";
+import { endSetup, restoreConfig, saveSetup } from "../vault/setup-journal.ts";
+import { statePaths } from "../vault/state-paths.ts";
 import { type Found, type Names, whileAsFound } from "./found.ts";
 import type { NewKey } from "./new-key.ts";
 import {
@@ -18,7 +19,6 @@ import {
   orBack,
   removeRootEnvFile,
   takeEnvFile,
-  type Undo,
   writeVsyncFile,
 } from "./repository-files.ts";
 
@@ -43,7 +43,7 @@ export interface Installation {
 export async function installEnvironment(
   { host }: Context,
   { repository, env, found, config, key, keepsState, takesEnvFile }: Installation,
-  last: (leaveNoWayBack: () => void) => Promise<void>,
+  last: ((leaveNoWayBack: () => void) => Promise<void>) | null,
 ): Promise<readonly string[]> {
   const { root, name } = repository;
   const { vaultFolder } = config.files;
@@ -56,21 +56,25 @@ export async function installEnvironment(
     undo.push(writeVsyncFile(repository));
     if (takesEnvFile) undo.push(takeEnvFile(repository, vaultFolder, env));
     recordOrigin(host, repository);
-    await installKeyAndConfig(host, names, { found, config, key, keepsState }, undo);
+    await installKeyAndConfig(host, names, { found, config, key, keepsState }, last !== null, undo);
     return rules.added;
   };
-  const ignored = await whileAsFound(host, names, found, () => orTakeBack(undo, install));
-  await orTakeBack(undo, () => last(() => void undo.splice(0)));
-  if (takesEnvFile) removeOriginal(repository, env);
-  return ignored;
+  return await whileAsFound(host, names, found, async () => {
+    const ignored = await orTakeBack(undo, install);
+    if (last !== null) await orTakeBack(undo, () => last(() => void undo.splice(0)));
+    endSetup(statePaths(envStateFolder(host, name, env)));
+    if (takesEnvFile) removeOriginal(repository, env);
+    return ignored;
+  });
 }
 
 /** The part that needs no repository, for an environment whose clone is still to be made. All of it, or nothing. */
 export async function installWithoutRepository(host: Host, names: Names, parts: KeyAndConfig): Promise<void> {
   const undo: UndoStep[] = [];
-  await whileAsFound(host, names, parts.found, () =>
-    orTakeBack(undo, () => installKeyAndConfig(host, names, parts, undo)),
-  );
+  await whileAsFound(host, names, parts.found, async () => {
+    await orTakeBack(undo, () => installKeyAndConfig(host, names, parts, false, undo));
+    endSetup(statePaths(envStateFolder(host, names.repo, names.env)));
+  });
 }
 
 type KeyAndConfig = Pick<Installation, "found" | "config" | "key" | "keepsState">;
@@ -79,13 +83,28 @@ async function installKeyAndConfig(
   host: Host,
   names: Names,
   { found, config, key, keepsState }: KeyAndConfig,
+  takeOver: boolean,
   undo: UndoStep[],
 ): Promise<void> {
-  // The state first: its config goes with it, and it says what is under the key that is replaced.
   const state = envStateFolder(host, names.repo, names.env);
-  if (!keepsState) undo.push(putStateAside(state, found.config, host.now()));
+  const paths = statePaths(state);
+  const aside = keepsState ? null : nameStateAside(state, found.config, host.now());
+  undo.push(() => endSetup(paths));
+  saveSetup(paths, { config: found.config, aside, key: "kept", takeOver });
+  if (aside !== null)
+    undo.push(
+      orBack(
+        () => putStateAside(state, aside, found.config),
+        () => bringStateBack(state, aside),
+      ),
+    );
   if (key !== null) undo.push(await key.store());
-  undo.push(replaceConfig(host, names, found.config, config));
+  undo.push(
+    orBack(
+      () => saveEnvConfig(host, names.repo, names.env, config),
+      () => restoreConfig(host, names, found.config),
+    ),
+  );
 }
 
 type UndoStep = () => void | Promise<void>;
@@ -113,14 +132,6 @@ async function takeBack(undo: readonly UndoStep[], error: unknown): Promise<neve
   throw new CliError(code, `${message}; and not all could be put back: ${left.join("; ")}`, hint, {
     cause: error,
   });
-}
-
-function replaceConfig(host: Host, { repo, env }: Names, before: EnvConfig | null, config: EnvConfig): Undo {
-  const putBack = (): void => {
-    if (before === null) removePrivateFile(envConfigPath(host, repo, env));
-    else saveEnvConfig(host, repo, env, before);
-  };
-  return orBack(() => saveEnvConfig(host, repo, env, config), putBack);
 }
 
 function removeOriginal(repository: Repository, env: string): void {

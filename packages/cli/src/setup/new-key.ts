@@ -6,7 +6,7 @@ import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts"
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
-import { type FreshKey, loadFreshKey, saveFreshKey } from "../vault/put-aside.ts";
+import { noteKey } from "../vault/setup-journal.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 
@@ -39,16 +39,11 @@ export async function makeNewKey(
   names: Names,
   { keystore, key }: Found,
   iterations: number,
-  made: FreshKey,
 ): Promise<NewKey> {
   if (keystore !== null) {
     const passphrase = generatePassphrase((size) => context.host.random(size));
     const place = { paths: statePaths(envStateFolder(context.host, names.repo, names.env)), keystore, names };
-    return {
-      passphrase,
-      place: keystore.description,
-      store: () => replaceKey(place, key, passphrase, made),
-    };
+    return { passphrase, place: keystore.description, store: () => replaceKey(place, key, passphrase) };
   }
   const given = (await passphraseFromVariables(context)) as Passphrase;
   const problem = passphraseProblem(given.text, { chosen: true, iterations });
@@ -60,18 +55,16 @@ export async function makeNewKey(
 }
 
 /**
- * Puts a passphrase in the place of `before`, which is kept beside it, unless that was made here and nothing is under it:
- * then the one before it is. `made`: so was this one. Throws with nothing changed; the way back restores everything.
+ * Puts a passphrase in the place of `before`, which is kept beside it. Throws with nothing changed; the way back restores
+ * everything.
  */
 export async function replaceKey(
   { paths, keystore, names: { repo, env } }: KeyPlace,
   before: string | null,
   passphrase: string,
-  made: FreshKey | null,
 ): Promise<() => Promise<void>> {
   const [account, aside] = [keyAccount(repo, env), replacedAccount(repo, env)];
   const keptBefore = await keystore.get(aside);
-  const freshBefore = loadFreshKey(paths);
   const put = async (name: string, secret: string | null): Promise<void> => {
     if (secret === null) await keystore.delete(name);
     else await keystore.set(name, secret);
@@ -79,13 +72,11 @@ export async function replaceKey(
   const putBack = async (): Promise<void> => {
     await put(account, before);
     await put(aside, keptBefore);
-    saveFreshKey(paths, freshBefore);
   };
   try {
-    if (before !== null && before !== passphrase && freshBefore === null) await keystore.set(aside, before);
-    if (made !== null) saveFreshKey(paths, made); // from here on, wherever this is cut short, the old one is kept
+    if (before !== null && before !== passphrase) await keystore.set(aside, before);
+    noteKey(paths, before === null ? "made" : "replaced");
     await keystore.set(account, passphrase);
-    if (made === null) saveFreshKey(paths, null);
   } catch (error) {
     await putBack().catch(() => undefined); // the first failure is the one to tell
     throw error;

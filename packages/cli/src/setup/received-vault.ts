@@ -10,7 +10,6 @@ import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
-import { saveFreshKey } from "../vault/put-aside.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
 import { replaceKey } from "./new-key.ts";
@@ -180,9 +179,8 @@ export async function storeReceivedKey(
   { config, key, isSameVault }: Received,
 ): Promise<() => Promise<void>> {
   const paths = statePaths(envStateFolder(context.host, names.repo, names.env));
-  const store = async () => await replaceKey({ paths, keystore, names }, stored, key, null);
+  const store = async () => await replaceKey({ paths, keystore, names }, stored, key);
   if (!isSameVault || stored === null) return await store();
-  saveFreshKey(paths, null); // the vault has got another key since: something was under this one
   const bring = (from: string, to: string) => rekeyAll(paths, config, from, to);
   try {
     await bring(stored, key);

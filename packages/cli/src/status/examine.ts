@@ -8,8 +8,9 @@ import { envStateFolder } from "../config/paths.ts";
 import { listProfiles } from "../config/profiles.ts";
 import type { Context } from "../context.ts";
 import { describeGrace } from "../vault/grace.ts";
-import { type Ledger, loadLedger, pathsInForce, type Synced } from "../vault/ledger.ts";
+import { type Ledger, loadLedger, type Synced } from "../vault/ledger.ts";
 import { loadPending } from "../vault/pending.ts";
+import { pathsInForce } from "../vault/setup-journal.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import { type Listing, listVault, resolveVaultFolder, syncedHere } from "../vault/vault-folder.ts";
 import { examineFolder } from "./folder-state.ts";
@@ -48,8 +49,13 @@ export async function examineEnvironment(
     const folder = { state: "unknown", why: "its config cannot be read" } as const;
     return { repo, env, folder, synced: null, bucket: null, findings, next: null };
   }
-  const paths = await pathsInForce(statePaths(envStateFolder(host, repo, env)), config);
-  findings.push(...aboutConfig(context, about, config), ...(await unfinished(about, paths, attempt)));
+  const own = statePaths(envStateFolder(host, repo, env));
+  const paths = pathsInForce(own, config);
+  const unfinishedSetup = existsSync(own.setup) ? ["change of config and passphrase"] : [];
+  findings.push(
+    ...aboutConfig(context, about, config),
+    ...(await unfinished(about, paths, unfinishedSetup, attempt)),
+  );
   const passphrase = await access.passphrase(repo, env);
   if (passphrase === null && access.problem() === null) {
     const problem = `${access.description} holds no passphrase for it`;
@@ -157,9 +163,14 @@ function aboutConfig({ host }: Context, about: string, { initProfile, singleWrit
   return findings;
 }
 
-async function unfinished(about: string, paths: StatePaths, attempt: Attempt): Promise<Finding[]> {
+async function unfinished(
+  about: string,
+  paths: StatePaths,
+  setup: readonly string[],
+  attempt: Attempt,
+): Promise<Finding[]> {
   const env = about.slice(about.indexOf("/") + 1);
-  const found: string[] = [];
+  const found = [...setup];
   const pending = await attempt(() => loadPending(paths));
   if (pending !== null) found.push(`${pending.operation} (version ${pending.timestamp})`);
   if (existsSync(paths.swap)) found.push("replacement of the vault folder");

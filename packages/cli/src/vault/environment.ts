@@ -6,7 +6,13 @@ import { basename, dirname } from "node:path";
 import { deriveKeys, wipe } from "@vsync/envelope";
 import type { WriteAuditRow } from "../audit/write-row.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import { envConfigPath, keyAccount, replacedAccount, stagedAccount } from "../config/paths.ts";
+import {
+  envConfigPath,
+  envStateFolder,
+  keyAccount,
+  replacedAccount,
+  stagedAccount,
+} from "../config/paths.ts";
 import { ensurePrivateDir, removeLeftovers } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
@@ -21,6 +27,8 @@ import { openReadAhead } from "./read-ahead.ts";
 import type { RecoveredPublish } from "./recover.ts";
 import type { Remote } from "./remote.ts";
 import type { FinishedRotation } from "./rotation.ts";
+import type { EnvironmentName, SettledSetup } from "./setup-journal.ts";
+import { statePaths } from "./state-paths.ts";
 
 export interface Environment {
   readonly config: EnvConfig;
@@ -49,6 +57,8 @@ export interface Expectation {
   readonly readsOnly?: boolean;
   /** An audit row will be written. */
   readonly writesRow?: boolean;
+  /** It is part of a change of key and config, which holds the lock. */
+  readonly inSetup?: boolean;
   /** Begins to load modules. */
   readonly load?: () => Promise<unknown>;
 }
@@ -58,20 +68,18 @@ export async function withEnvironment<T>(
   context: Context,
   env: string,
   work: (environment: Environment, opened: Opened) => Promise<T>,
-  { readsManifest = false, readsOnly = false, writesRow = false, load }: Expectation = {},
+  { readsManifest = false, readsOnly = false, writesRow = false, inSetup = false, load }: Expectation = {},
 ): Promise<T> {
   const { host, terminal } = context;
-  const located = locate(context, env);
+  const found = locate(context, env);
+  const isSettled = inSetup || (await settleSetup(context, { repo: found.repository.name, env })) === null;
+  const located = isSettled ? found : locate(context, env);
   const { repository, config, vaultFolder, stateFolder, paths } = located;
   const stored = await requirePassphrase(context, repository.name, env);
   ensurePrivateDir(stateFolder);
-  const lock = acquireLock(paths.lock);
+  const lock = inSetup ? null : acquireLock(paths.lock);
   try {
     await removeUnfinishedWrites(host, repository.name, env);
-    if (!existsSync(paths.ledger)) {
-      const { undoUnfinishedInit } = await import("./put-aside.ts");
-      await undoUnfinishedInit(host, { repo: repository.name, env }, paths, config);
-    }
     if (existsSync(paths.formerBase)) (await import("./kept-bundles.ts")).adoptFormerBase(paths);
     const settled = existsSync(paths.rotation)
       ? await (await import("./rotation.ts")).settleRotation(context, located, stored)
@@ -117,14 +125,24 @@ export async function withEnvironment<T>(
       await store.close();
     }
   } finally {
-    lock.release();
+    lock?.release();
   }
+}
+
+/** Takes back, or finishes, a change of key and config that was cut short. Null: there is none. */
+export async function settleSetup(context: Context, name: EnvironmentName): Promise<SettledSetup | null> {
+  if (!existsSync(statePaths(envStateFolder(context.host, name.repo, name.env)).setup)) return null;
+  const { settleJournal } = await import("./setup-journal.ts");
+  return await settleJournal(context, name, () =>
+    withEnvironment(context, name.env, async (_, { passphrase }) => passphrase.source, { inSetup: true }),
+  );
 }
 
 /** Of processes that were killed: temporary files of the config and of passphrases, which nobody else would remove. */
 async function removeUnfinishedWrites(host: Host, repo: string, env: string): Promise<void> {
   const config = envConfigPath(host, repo, env);
-  removeLeftovers(dirname(config), basename(config));
+  const { setup } = statePaths(envStateFolder(host, repo, env));
+  for (const path of [config, setup]) removeLeftovers(dirname(path), basename(path));
   const accounts = [keyAccount(repo, env), stagedAccount(repo, env), replacedAccount(repo, env)];
   await removeKeyLeftovers(host, accounts);
 }

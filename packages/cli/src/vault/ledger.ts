@@ -4,8 +4,6 @@
 
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { EnvConfig } from "../config/env-config.ts";
-import { removePrivateFile } from "../config/private-file.ts";
 import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.ts";
 import type { StatePaths } from "./state-paths.ts";
 
@@ -75,12 +73,6 @@ export function loadLedger(paths: StatePaths): Ledger {
   return folder === undefined ? ledger : { ...ledger, stateInode: String(folder.ino) };
 }
 
-/** Where to look: an init that was cut short before it had changed the config has put aside what still holds. */
-export async function pathsInForce(paths: StatePaths, config: EnvConfig): Promise<StatePaths> {
-  if (existsSync(paths.ledger)) return paths;
-  return (await import("./put-aside.ts")).unfinishedAside(paths, config)?.paths ?? paths;
-}
-
 export function saveLedger(paths: StatePaths, ledger: Ledger): void {
   const { sealed, highest, waivedMinGen, auditChain, synced } = ledger;
   writeStateFile(paths.ledger, {
@@ -90,7 +82,6 @@ export function saveLedger(paths: StatePaths, ledger: Ledger): void {
     auditChain,
     synced: synced.map(syncedToJson),
   });
-  removePrivateFile(paths.freshKey); // what is remembered here was under the key in force
 }
 
 /** A version that has proved genuine raises the high-water mark. */

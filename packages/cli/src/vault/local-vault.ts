@@ -12,12 +12,12 @@ import { type Located, locate } from "./located.ts";
  */
 export async function locateVault(context: Context, env: string): Promise<Located> {
   const located = locate(context, env);
-  const { swap, rotation } = located.paths;
-  if (existsSync(swap) || existsSync(rotation)) {
-    const { withEnvironment } = await import("./environment.ts");
-    await withEnvironment(context, env, async () => undefined);
-  }
-  return located;
+  const { setup, swap, rotation } = located.paths;
+  if (![setup, swap, rotation].some((journal) => existsSync(journal))) return located;
+  const { settleSetup, withEnvironment } = await import("./environment.ts");
+  await settleSetup(context, { repo: located.repository.name, env });
+  if (existsSync(swap) || existsSync(rotation)) await withEnvironment(context, env, async () => undefined);
+  return locate(context, env);
 }
 
 /** Runs `work` with the environment's keys, and without its bucket. */

@@ -3,21 +3,10 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { deriveKeys, formatTimestamp, type VaultKeys, wipe } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, packEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
-import { keyAccount, replacedAccount } from "../config/paths.ts";
-import {
-  readPrivateFile,
-  removeLeftovers,
-  removePrivateFile,
-  syncDir,
-  writePrivateFile,
-} from "../config/private-file.ts";
-import type { Host } from "../host.ts";
-import { openKeystore } from "../keys/keystore.ts";
-import { readStateFile, writeStateFile } from "./state-file.ts";
+import { readPrivateFile, removeLeftovers, syncDir, writePrivateFile } from "../config/private-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
 
 export interface PutAside {
@@ -81,87 +70,45 @@ export async function openAsOfThen<T>(
   return null;
 }
 
+/** Where `putStateAside` will put it; null: there is nothing to put aside. */
+export function nameStateAside(folder: string, config: EnvConfig | null, nowMs: number): string | null {
+  if (config === null && remembersNothing(statePaths(folder))) return null;
+  const name = (ms: number): string => `${basename(folder)}${REPLACED}${formatTimestamp(ms)}`;
+  let ms = nowMs;
+  while (existsSync(join(dirname(folder), name(ms)))) ms += 1000;
+  return name(ms);
+}
+
 /**
  * Puts the state aside: what is remembered of a vault under the old key must not be held against the new one. `config`:
- * the one of until now. The lock, which the caller holds, stays where others look for it. Returns the way back.
+ * the one of until now. The lock, which the caller holds, stays where others look for it.
  */
-export function putStateAside(folder: string, config: EnvConfig | null, nowMs: number): () => void {
-  const paths = statePaths(folder);
-  if (isNothing(paths, config)) return () => undefined;
-  const aside = nameAside(folder, nowMs);
-  const putBack = (): void => bringBack(folder, aside);
-  try {
-    removeLeftovers(folder); // one that was killed here has left a config of secrets, which nobody would find there
-    if (config !== null) writePrivateFile(paths.config, packEnvConfig(config));
-    renameSync(folder, aside);
-    mkdirSync(folder, 0o700);
-    moveLock(aside, folder);
-    syncDir(dirname(folder));
-  } catch (error) {
-    putBack();
-    throw error;
+export function putStateAside(folder: string, name: string, config: EnvConfig | null): void {
+  const aside = join(dirname(folder), name);
+  removeLeftovers(folder); // one that was killed here has left a config of secrets, which nobody would find there
+  if (config !== null) writePrivateFile(statePaths(folder).config, packEnvConfig(config));
+  renameSync(folder, aside);
+  mkdirSync(folder, 0o700);
+  moveLock(aside, folder);
+  syncDir(dirname(folder));
+}
+
+/** The way back, from wherever that was cut short. */
+export function bringStateBack(folder: string, name: string): void {
+  const aside = join(dirname(folder), name);
+  if (existsSync(aside)) {
+    if (existsSync(folder)) moveLock(folder, aside);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(aside, folder);
   }
-  return putBack;
+  rmSync(statePaths(folder).config, { force: true });
+  syncDir(dirname(folder));
 }
 
-/**
- * What an init has put aside that was cut short before it had changed the config: what is remembered there still holds.
- * Null: there is nothing.
- */
-export function unfinishedAside(paths: StatePaths, config: EnvConfig): PutAside | null {
-  if (existsSync(dirname(paths.ledger)) && !remembersNothing(paths)) return null;
-  const [latest] = listPutAside(paths);
-  return latest !== undefined && isDeepStrictEqual(latest.config, config) ? latest : null;
-}
-
-/**
- * Undoes such an init, so that a bucket that was put back meanwhile is found out. Not where its key is in force already:
- * only the same init can finish that. The caller holds the lock.
- */
-export async function undoUnfinishedInit(
-  host: Host,
-  { repo, env }: { readonly repo: string; readonly env: string },
-  paths: StatePaths,
-  config: EnvConfig,
-): Promise<void> {
-  const aside = unfinishedAside(paths, config);
-  if (aside === null) return;
-  if (existsSync(paths.freshKey)) {
-    const keystore = await openKeystore(host);
-    const key = await keystore.get(keyAccount(repo, env));
-    if (key !== null && key !== (await keystore.get(replacedAccount(repo, env)))) return;
-  }
-  bringBack(dirname(paths.ledger), dirname(aside.paths.ledger));
-}
-
-/** What is known of a key that was made here and that nothing is under yet. */
-export interface FreshKey {
-  /** It was made for a take-over. */
-  readonly takeOver: boolean;
-}
-
-/** Null unless the key in force is one, as far as this machine can know: its init may never have come to its end. */
-export function loadFreshKey(paths: StatePaths): FreshKey | null {
-  const parse = ({ takeOver }: Record<string, unknown>): FreshKey => ({ takeOver: takeOver === true });
-  const damage = {
-    loss: "it says whether anything is under the passphrase in force",
-    hint: "then run the same command again",
-  };
-  const fresh = readStateFile(paths.freshKey, parse, damage);
-  return fresh !== null && remembersNothing(paths) ? fresh : null;
-}
-
-export function saveFreshKey(paths: StatePaths, fresh: FreshKey | null): void {
-  if (fresh === null) removePrivateFile(paths.freshKey);
-  else writeStateFile(paths.freshKey, { ...fresh });
-}
-
-/**
- * For whoever hands the key out: others may publish under it now, which this machine would not know. Not before it has
- * got its config: nobody can use it, and the same init must not keep it in place of the one before.
- */
-export function forgetFreshKey(paths: StatePaths, config: EnvConfig): void {
-  if (existsSync(paths.freshKey) && unfinishedAside(paths, config) === null) saveFreshKey(paths, null);
+/** Neither a ledger nor anything else that a command on the vault leaves; a bundle alone was never sent. */
+export function remembersNothing(paths: StatePaths): boolean {
+  const nothing = [paths.lock, paths.config, paths.pendingBundle].map((path) => basename(path));
+  return readdirSync(dirname(paths.ledger)).every((name) => nothing.includes(name) || name.startsWith("."));
 }
 
 const REPLACED = ".replaced-";
@@ -172,40 +119,6 @@ function moveLock(from: string, to: string): void {
   renameSync(join(from, "lock"), join(to, "lock"));
 }
 
-function bringBack(folder: string, aside: string): void {
-  if (existsSync(aside)) {
-    if (existsSync(folder)) moveLock(folder, aside);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(aside, folder);
-  }
-  rmSync(statePaths(folder).config, { force: true });
-  syncDir(dirname(folder));
-}
-
-// Also where an init that was cut short has put it aside already.
-function isNothing(paths: StatePaths, config: EnvConfig | null): boolean {
-  if (!remembersNothing(paths)) return false;
-  if (config === null || loadFreshKey(paths) !== null) return true;
-  return listPutAside(paths).some(
-    (aside) => aside.config && isSame(aside.config.encryption, config.encryption),
-  );
-}
-
-/** Neither a ledger nor anything else that a command on the vault leaves; a bundle alone was never sent. */
-function remembersNothing(paths: StatePaths): boolean {
-  const nothing = [paths.lock, paths.freshKey, paths.config, paths.pendingBundle].map((path) =>
-    basename(path),
-  );
-  return readdirSync(dirname(paths.ledger)).every((name) => nothing.includes(name) || name.startsWith("."));
-}
-
 function isSame(a: EnvConfig["encryption"], b: EnvConfig["encryption"]): boolean {
   return a.salt === b.salt && a.iterations === b.iterations;
-}
-
-function nameAside(folder: string, nowMs: number): string {
-  const name = (ms: number): string => `${folder}${REPLACED}${formatTimestamp(ms)}`;
-  let ms = nowMs;
-  while (existsSync(name(ms))) ms += 1000;
-  return name(ms);
 }

@@ -21,8 +21,8 @@ export interface StatePaths {
   readonly backups: string;
   /** What was sent to other platforms, and where. */
   readonly fannedOut: string;
-  /** Says that the passphrase in force was made here and nothing was under it yet. */
-  readonly freshKey: string;
+  /** A new key or config on its way; beside the folder, which may be put aside. */
+  readonly setup: string;
   /** In a state that was put aside: the config that it belongs to. */
   readonly config: string;
 }
@@ -39,7 +39,7 @@ export function statePaths(folder: string): StatePaths {
     formerBase: join(folder, "base.rqe1"),
     backups: join(folder, "backups"),
     fannedOut: join(folder, "sync.json"),
-    freshKey: join(folder, "fresh-key.json"),
+    setup: `${folder}.setup.json`,
     config: join(folder, "config"),
   };
 }

@@ -6,11 +6,8 @@ import type { StoredObject } from "@vsync/store";
 import { auditIntent } from "../audit/intent.ts";
 import type { Context } from "../context.ts";
 import { recordCommit, requireCommitted } from "./commit.ts";
-import { withEnvironment } from "./environment.ts";
-import { locate } from "./located.ts";
-import { loadPending } from "./pending.ts";
+import { type Environment, withEnvironment } from "./environment.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
-import { loadFreshKey } from "./put-aside.ts";
 import { getManifest } from "./remote.ts";
 import { listVault, readVault, recordListing } from "./vault-folder.ts";
 
@@ -23,7 +20,7 @@ const MAX_BELIEVED_AHEAD_MS = 365 * 86_400_000;
  * `onSwapped` is called as soon as the manifest is, or may be, under them.
  */
 export async function takeOver(context: Context, env: string, onSwapped: () => void): Promise<void> {
-  await withEnvironment(context, env, async (environment) => {
+  const work = async (environment: Environment): Promise<void> => {
     const { remote, local, vaultFolder, writeAuditRow } = environment;
     const found = await getManifest(remote);
     const listing = listVault(vaultFolder);
@@ -38,27 +35,8 @@ export async function takeOver(context: Context, env: string, onSwapped: () => v
     if (outcome.kind === "committed" || outcome.kind === "unknown") onSwapped();
     await requireCommitted(remote, outcome);
     await recordCommit(local.paths, outcome.pending, writeAuditRow);
-  });
-}
-
-/**
- * What became of a take-over that an earlier run began: `published`, perhaps only now; `begun`, when config and key are
- * in place and nothing is under them; null: there is none. Throws while the bucket does not tell.
- */
-export async function settleTakeOver(
-  context: Context,
-  env: string,
-): Promise<
-  { readonly became: "published"; readonly passphraseIn: string } | { readonly became: "begun" } | null
-> {
-  const { paths } = locate(context, env);
-  if (loadPending(paths)?.operation === "take-over") {
-    const source = await withEnvironment(context, env, async (_, { recovered, passphrase }) =>
-      recovered?.became === "committed" ? passphrase.source : null,
-    );
-    if (source !== null) return { became: "published", passphraseIn: source };
-  }
-  return loadFreshKey(paths)?.takeOver ? { became: "begun" } : null;
+  };
+  await withEnvironment(context, env, work, { inSetup: true });
 }
 
 // Nothing in that manifest is authenticated for us: it gives an order to stay in, and no field is carried over.

@@ -287,7 +287,7 @@ async function importShare(
     keystore: process.places.keystore,
     names: { repo: "shop", env: "demo" },
   };
-  await replaceKey(place, stored, passphrase, null);
+  await replaceKey(place, stored, passphrase);
 }
 
 /** At every instant somebody's keystore has what opens the current version, and so has that of whoever made it. */
