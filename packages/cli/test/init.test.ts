@@ -734,14 +734,31 @@ describe("a prefix that holds a vault already", () => {
       code: "INPUT",
       hint: expect.stringMatching(/ --overwrite --take-over$/),
     });
-    const { result } = await setUp(place, { takeOver: true, overwrite: true });
-    expect(result.did).toBe("take-over");
+    await expect(setUp(place, { overwrite: true })).rejects.toMatchObject({
+      code: "CONFLICT",
+      hint: expect.stringMatching(
+        /^to go on with it: vsync init demo --keep; .* the same command with --take-over/,
+      ),
+    });
+    const takeOver = { takeOver: true, overwrite: true };
+    const before = snapshot(place);
+    const tried = await setUp(place, takeOver, { flags: { dryRun: true } });
+    expect(tried.err).toContain("would publish infra/vault/demo over the vault in");
+    expect(snapshot(place)).toEqual(before);
+    const { result, err } = await setUp(place, takeOver);
+    expect([result.did, err]).toEqual([
+      "take-over",
+      expect.stringContaining("published 1 file as generation 2"),
+    ]);
   });
 
   test("is replaced by --take-over: fresh key, next generation, later version", async () => {
     const place = await occupied();
-    const { result } = await setUp(place, { takeOver: true });
-    expect(result.did).toBe("take-over");
+    const { result, err } = await setUp(place, { takeOver: true });
+    expect([result.did, err]).toEqual([
+      "take-over",
+      expect.stringContaining("published an empty vault as generation 2"),
+    ]);
     const store = await openStore({ ...place.bucket, region: "", accessKeyId: "", secretAccessKey: "" });
     const manifest = (await store.get("acme_shop/demo/manifest")) as StoredObject;
     const { salt, iterations } = (configOf(place) as EnvConfig).encryption;

@@ -92,7 +92,10 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const bucket = await withBucket(context, location, async (store) => {
     terminal.step(1, 3, `reaching ${store.description}`);
     const occupied = await holdsVault(store, location);
-    if (kept === null && occupied && !input.takeOver) throw refuseOccupied(env, location, store);
+    if (kept === null && occupied && !input.takeOver) {
+      const isHere = before !== null && !isElsewhere(location, locationOf(before));
+      throw refuseOccupied(env, location, store, isHere);
+    }
     if (kept !== null && isElsewhere(location, locationOf(kept))) {
       await requireOwnVault(context, store, { repo, env }, kept, location.prefix);
       if (!occupied) warnAboutNewPlace(context, env, placeOf(locationOf(kept)), placeOf(location));
@@ -110,6 +113,11 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
 
   let ignored: readonly string[] = [];
   const takesOver = bucket.occupied && input.takeOver === true;
+  if (takesOver && flags.dryRun) {
+    terminal.note(
+      `would publish ${folder} over the vault in ${placeOf(location)}, under a new passphrase: old tokens and shares would be dead`,
+    );
+  }
   if (!flags.dryRun) {
     terminal.step(3, 3, `writing config, key and ${folder}`);
     ignored = await installEnvironment(

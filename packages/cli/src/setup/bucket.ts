@@ -48,11 +48,20 @@ export async function holdsVault(store: ObjectStore, { endpoint, prefix }: Locat
   return false;
 }
 
-export function refuseOccupied(env: string, { prefix }: Location, { description }: ObjectStore): CliError {
+/** `isHere`: this machine has that very environment. */
+export function refuseOccupied(
+  env: string,
+  { prefix }: Location,
+  { description }: ObjectStore,
+  isHere: boolean,
+): CliError {
+  const join = isHere
+    ? `to go on with it: vsync init ${env} --keep`
+    : "to join it: vsync share import <file>";
   return new CliError(
     "CONFLICT",
     `${description} already holds a vault under ${prefix}`,
-    `to join it: vsync share import <file>; to replace it for good: vsync init ${env} --take-over; or choose another --prefix`,
+    `${join}; to replace it for good: the same command with --take-over; or choose another --prefix`,
   );
 }
 

@@ -21,7 +21,7 @@ const MAX_BELIEVED_AHEAD_MS = 365 * 86_400_000;
  */
 export async function takeOver(context: Context, env: string, onSwapped: () => void): Promise<void> {
   const work = async (environment: Environment): Promise<void> => {
-    const { remote, local, vaultFolder, writeAuditRow } = environment;
+    const { remote, local, vaultFolder, terminal, writeAuditRow } = environment;
     const found = await getManifest(remote);
     const listing = listVault(vaultFolder);
     const read = listing === null ? null : readVault(listing);
@@ -35,6 +35,9 @@ export async function takeOver(context: Context, env: string, onSwapped: () => v
     if (outcome.kind === "committed" || outcome.kind === "unknown") onSwapped();
     await requireCommitted(remote, outcome);
     await recordCommit(local.paths, outcome.pending, writeAuditRow);
+    const count = read?.files.size ?? 0;
+    const what = count === 0 ? "an empty vault" : `${count} ${count === 1 ? "file" : "files"}`;
+    terminal.note(`published ${what} as generation ${outcome.pending.generation}`);
   };
   await withEnvironment(context, env, work, { inSetup: true });
 }
