@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startFakeS3 } from "../../store/test/fake-s3.ts";
 import { audit } from "../src/commands/audit.ts";
 import { backupList, backupRestore } from "../src/commands/backup.ts";
 import { get } from "../src/commands/get.ts";
@@ -13,7 +14,7 @@ import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
 import { set } from "../src/commands/set.ts";
 import { describeShareExport, type ShareExportInput, shareExport } from "../src/commands/share-export.ts";
 import { type ShareImportInput, shareImport } from "../src/commands/share-import.ts";
-import { loadEnvConfig } from "../src/config/env-config.ts";
+import { type EnvConfig, loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { acquireLock } from "../src/vault/lock.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
@@ -246,7 +247,7 @@ test("a bucket that does not answer keeps nobody from importing", async () => {
   expect(context.said().err).toContain("could not be seen");
 });
 
-test("a share replaces neither a newer passphrase nor a working key for the bucket while the bucket does not answer", async () => {
+test("a share replaces no newer passphrase while the bucket does not answer, and no key for the bucket", async () => {
   const [alice, bob] = [await setUp(), makeWorkplace()];
   const old = await exportFrom(alice);
   await rotatePassphrase(alice.context(), { env });
@@ -257,16 +258,59 @@ test("a share replaces neither a newer passphrase nor a working key for the buck
   const bucket = join(alice.folder, "bucket");
   renameSync(bucket, `${bucket}-away`);
   const before = [await stored(bob), loadEnvConfig(bob.context().host, "acme_shop", env)];
-  for (const share of [old, otherAccess]) {
-    await expect(importTo(bob, share)).rejects.toMatchObject({
-      message: expect.stringMatching(/could not be seen: .*; what this machine has of demo stays as it is$/),
-      hint: expect.stringContaining("run the same command again"),
-    });
-  }
+  await expect(importTo(bob, old)).rejects.toMatchObject({
+    message: expect.stringMatching(/could not be seen: .*; what this machine has of demo stays as it is$/),
+    hint: expect.stringContaining("run the same command again"),
+  });
+  expect(await importTo(bob, otherAccess)).toMatchObject({ did: "same" });
   expect([await stored(bob), loadEnvConfig(bob.context().host, "acme_shop", env)]).toEqual(before);
   renameSync(`${bucket}-away`, bucket);
   await expect(importTo(bob, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
-  expect(await importTo(bob, otherAccess)).toMatchObject({ did: "same" });
+});
+
+test("what is this machine's own stays when a new share brings it over: access to the bucket, folder, audit, sync", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  await importTo(bob, await exportFrom(alice));
+  const { host } = bob.context();
+  const config = () => loadEnvConfig(host, "acme_shop", env) as EnvConfig;
+  const mine = {
+    ...config(),
+    s3: { ...config().s3, accessKeyId: "BOB", secretAccessKey: "shown once" },
+    files: { vaultFolder: "secrets/demo" },
+    audit: { enabled: false },
+    sync: { gh: { repo: "bob/shop" } },
+  };
+  saveEnvConfig(host, "acme_shop", env, mine);
+  await rotatePassphrase(alice.context(), { env });
+  expect(await importTo(bob, await exportFrom(alice))).toMatchObject({ did: "rekeyed" });
+  expect(config()).toEqual({ ...mine, minGen: 2 });
+});
+
+test("the sender's credentials replace one's own only where the bucket denies these, and that is said", async () => {
+  const s3 = await startFakeS3();
+  onTestFinished(() => s3.close());
+  const [alice, bob] = [makeWorkplace(), makeWorkplace()];
+  const { accessKeyId, secretAccessKey } = s3.credentials;
+  const location = { endpoint: s3.endpoint, bucket: s3.bucket, accessKey: accessKeyId, secretKeyFile: "-" };
+  await init(alice.context({ stdin: secretAccessKey }), { env, ...location, iterations: 100_000 });
+  await setValue(alice, "one");
+  await push(alice.context(), { env });
+  const { file, passphrase } = await exportFrom(alice);
+  const bobs = () => loadEnvConfig(bob.context().host, "acme_shop", env) as EnvConfig;
+  const importWith = async (access: Partial<EnvConfig["s3"]>): Promise<string> => {
+    saveEnvConfig(bob.context().host, "acme_shop", env, { ...bobs(), s3: { ...bobs().s3, ...access } });
+    const context = bob.context({ env: { VSYNC_SHARE_PASSPHRASE: passphrase } });
+    expect(await shareImport(context, { file })).toMatchObject({ did: "same" });
+    return context.said().err;
+  };
+  await importTo(bob, { file, passphrase });
+
+  expect(await importWith(s3.readOnlyCredentials)).toContain("own credentials for the bucket of demo stay");
+  expect(bobs().s3).toMatchObject(s3.readOnlyCredentials);
+  expect(await importWith({ secretAccessKey: "revoked" })).toMatch(
+    /denies .* \(key FAKEREADER\): those of the share replace them \(key FAKEWRITER\)/,
+  );
+  expect(bobs().s3).toMatchObject(s3.credentials);
 });
 
 test("nothing of a share is believed unchecked", async () => {

@@ -13,11 +13,10 @@ import { requireKeystore } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Found, findEnvironment, type Names, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
+import { chooseConfig } from "../setup/received-config.ts";
 import {
   checkReceivedConfig,
   isRemembered,
-  newerOf,
-  requireInForce,
   type Sender,
   sameVault,
   storeReceivedKey,
@@ -122,9 +121,10 @@ async function plan(
     const others = new Map([...otherVaultFolders(host, { repo, env }), ...comingFolders(repo, earlier)]);
     warnAboutFolder(context, { repo, env }, theirs.files.vaultFolder, others);
   }
-  await requireInForce(context, env, theirs, key, SENDER, isSame ? { config: before, key: stored } : null);
+  const known = isSame ? { config: before, key: stored } : null;
+  const config = await chooseConfig(context, env, theirs, key, SENDER, known);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
-  return { received, did, found, config: isSame ? newerOf(before, theirs) : theirs };
+  return { received, did, found, config };
 }
 
 async function carryOut(context: Context, keystore: Keystore, one: Plan): Promise<void> {

@@ -12,12 +12,11 @@ import { passphraseFromVariables } from "../keys/passphrase.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { findEnvironment } from "../setup/found.ts";
 import { installEnvironment } from "../setup/install.ts";
+import { chooseConfig } from "../setup/received-config.ts";
 import {
   checkReceivedConfig,
   isRemembered,
-  newerOf,
   receivedVaultFolder,
-  requireInForce,
   type Sender,
   sameVault,
   storeReceivedKey,
@@ -60,18 +59,18 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const repository = sameRepository(context, repo);
   const { name } = repository;
   const vaultFolder = receivedVaultFolder(repository, received.files.vaultFolder, SHARE, env);
-  const config = { ...received, files: { vaultFolder } };
+  const theirs = { ...received, files: { vaultFolder } };
   if (!flags.dryRun) await settleSetup(context, { repo: name, env });
   const fromVariables = await passphraseFromVariables(context);
   const keystore = await openKeystore(host);
   const found = await findEnvironment(host, fromVariables === null ? keystore : null, { repo: name, env });
   const { config: before, key: stored } = found;
-  const isSameVault = before !== null && sameVault(before, config);
+  const isSameVault = before !== null && sameVault(before, theirs);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
   if (!isSameVault) requireOwnFolder(vaultFolder, otherVaultFolders(host, { repo: name, env }), moveOther);
 
   const known = isSameVault ? { config: before, key: stored } : null;
-  await requireInForce(context, env, config, key, SHARE, known);
+  const config = await chooseConfig(context, env, theirs, key, SHARE, known);
   const did = !isSameVault ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   const result = {
     repo: name,
@@ -91,7 +90,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
     repository,
     env,
     found,
-    config: isSameVault ? newerOf(before, config) : config,
+    config,
     key: stored === key ? null : { passphrase: key, place: result.passphraseIn, store },
     // The state of the same vault stays: its ledger knows how far the bucket had come.
     keepsState: isRemembered({ ...found, key: fromVariables?.text ?? stored }, config, key),

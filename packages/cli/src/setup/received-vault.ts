@@ -1,14 +1,13 @@
 // An environment that comes from another machine, in a share or a key file: what is checked before it is taken over.
 
-import { checkKdf, deriveKeys, judgeManifest, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
-import { CliError, toCliError } from "../cli-error.ts";
+import { checkKdf, deriveKeys, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
-import { openBucket } from "../vault/bucket.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
@@ -22,8 +21,6 @@ export interface Sender {
   /** The command that makes a new one. */
   anew(env: string): string;
 }
-
-const MAX_MANIFEST_BYTES = 1024;
 
 /** It comes from outside: nothing in it is taken over unchecked. */
 export function checkReceivedConfig(env: string, raw: unknown, { name, anew }: Sender): EnvConfig {
@@ -68,98 +65,6 @@ export function sameVault(a: EnvConfig, b: EnvConfig): boolean {
     a.s3.endpoint === b.s3.endpoint &&
     a.s3.bucket === b.s3.bucket &&
     a.prefix === b.prefix
-  );
-}
-
-/** What was received, but for what this machine knows better. */
-export function newerOf(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
-  const known = [mine.minGen, theirs.minGen].filter((minGen) => minGen !== undefined);
-  const kept = { ...mine, ...theirs, files: mine.files };
-  return known.length === 0 ? kept : { ...kept, minGen: Math.max(...known) };
-}
-
-/** What this machine has of the same vault. */
-export interface Known {
-  readonly config: EnvConfig;
-  readonly key: string | null;
-}
-
-/**
- * An old share must not replace a newer key, nor one with a wrong key for the bucket a right one: where it would replace
- * either, the bucket has to say that it is good. Otherwise a bucket that cannot be asked is no reason not to import.
- */
-export async function requireInForce(
-  { host, terminal }: Context,
-  env: string,
-  config: EnvConfig,
-  key: string,
-  { name, anew }: Sender,
-  known: Known | null,
-): Promise<void> {
-  const replaces =
-    known !== null && ((known.key !== null && known.key !== key) || !sameAccess(known.config, config));
-  const unseen = (error: CliError): void => {
-    const message = `whether the ${name} is the latest of ${env} could not be seen: ${error.message}`;
-    if (!replaces) {
-      terminal.warn(message);
-      return;
-    }
-    throw new CliError(
-      error.code,
-      `${message}; what this machine has of ${env} stays as it is`,
-      `put that right, then run the same command again; or ask for a new one: ${anew(env)}`,
-      { cause: error },
-    );
-  };
-  const [keys, store] = await Promise.all([keysOf(config, key), openBucket(host, env, config.s3)]);
-  try {
-    const manifest = await store
-      .get(`${config.prefix}manifest`, { maxBytes: MAX_MANIFEST_BYTES })
-      .catch((error: unknown) => toCliError(error));
-    if (manifest instanceof CliError) return unseen(manifest);
-    if (manifest === null) {
-      if (replaces) unseen(new CliError("NOT_CONFIGURED", "nothing is published there", ""));
-      return;
-    }
-    const verdict = await judgeManifest(keys, config.prefix, manifest, host.now());
-    if (verdict.kind === "verified")
-      return refuseOlder(env, config, verdict.manifest.generation, { name, anew });
-    if (verdict.kind === "unsealed") {
-      if (replaces) unseen(new CliError("CORRUPT", "its manifest has no seal", ""));
-      return;
-    }
-    throw new CliError(
-      "WRONG_PASSPHRASE",
-      `the ${name} is from before the last rotation of ${env}'s passphrase, or not of this vault`,
-      `ask for a new one: ${anew(env)}`,
-    );
-  } finally {
-    wipe(keys.master, keys.sealKey, keys.chainKey);
-    await store.close();
-  }
-}
-
-function sameAccess({ s3: a }: EnvConfig, { s3: b }: EnvConfig): boolean {
-  return (
-    a.accessKeyId === b.accessKeyId &&
-    a.secretAccessKey === b.secretAccessKey &&
-    a.awsProfile === b.awsProfile &&
-    a.region === b.region
-  );
-}
-
-// Whoever made it had seen that generation: then the bucket was rolled back since, or it is made up and would lock us out.
-function refuseOlder(
-  env: string,
-  { minGen = 0 }: EnvConfig,
-  generation: number,
-  { name, anew }: Sender,
-): void {
-  if (minGen <= generation) return;
-  throw new CliError(
-    "ROLLBACK",
-    `the ${name} was made at generation ${minGen} of ${env}, but the bucket is at generation ${generation}`,
-    `ask who made it what the bucket should hold; then for a new one: ${anew(env)}`,
   );
 }
 
@@ -210,6 +115,6 @@ async function rekeyAll(paths: StatePaths, config: EnvConfig, old: string, next:
   }
 }
 
-async function keysOf({ encryption }: EnvConfig, passphrase: string): Promise<VaultKeys> {
+export async function keysOf({ encryption }: EnvConfig, passphrase: string): Promise<VaultKeys> {
   return await deriveKeys(passphrase, encryption.salt, encryption.iterations);
 }
