@@ -141,6 +141,19 @@ test("another vault of that name stops the import before anything is changed", a
   await pull(laptop.context(), { env: "prod", force: true });
 });
 
+test("another vault in which a command was cut short is not replaced before that is settled", async () => {
+  const [old, laptop] = [await setUp("demo"), await setUp("demo")];
+  const keys = await exportFrom(old);
+  const rotation = join(envStateFolder(laptop.context().host, REPO, "demo"), "rotation.json");
+  writeFileSync(rotation, "{}", { mode: 0o600 });
+  const key = await stored(laptop, `${REPO}/demo`);
+  await expect(importTo(laptop, keys, { overwrite: true })).rejects.toMatchObject({
+    code: "CONFLICT",
+    hint: expect.stringMatching(/^in a clone of acme_shop: vsync rotate-passphrase demo {3}then run /),
+  });
+  expect(await stored(laptop, `${REPO}/demo`)).toBe(key);
+});
+
 test("environments that have one vault folder between them come all the same, with what gives each its own", async () => {
   const [old, laptop] = [await setUp("demo", "prod"), makeWorkplace()];
   const keys = await exportFrom(old);

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { encodeShare, type SharePayload } from "@vsync/envelope";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -15,8 +25,11 @@ import { set } from "../src/commands/set.ts";
 import { describeShareExport, type ShareExportInput, shareExport } from "../src/commands/share-export.ts";
 import { type ShareImportInput, shareImport } from "../src/commands/share-import.ts";
 import { type EnvConfig, loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
+import { envStateFolder } from "../src/config/paths.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { acquireLock } from "../src/vault/lock.ts";
+import { watchDisk } from "./vault/disk.ts";
+import { failureOf } from "./vault/writer.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
 const env = "demo";
@@ -222,6 +235,68 @@ test("another vault of that name is replaced only with --overwrite", async () =>
   expect(await importTo(bob, share, { overwrite: true })).toMatchObject({ did: "import" });
   expect(await stored(bob)).toBe(await stored(alice));
   expect(await stored(bob, `${account}#replaced`)).toBe(key);
+});
+
+describe("over another vault, in which an earlier command was cut short", () => {
+  async function cutShort(place: Workplace): Promise<string> {
+    const folder = join(place.root, "infra/vault/demo");
+    const staging = join(place.root, "infra/vault/.vsync-demo-1");
+    mkdirSync(staging);
+    renameSync(folder, join(staging, "old"));
+    const state = envStateFolder(place.context().host, "acme_shop", env);
+    const swap = { version: 1, folder, staging, synced: null, audit: null };
+    writeFileSync(join(state, "swap.json"), JSON.stringify(swap), { mode: 0o600 });
+    return state;
+  }
+
+  test.each([
+    ["with its passphrase", async () => undefined],
+    ["without", async (place: Workplace) => await (await openKeystore(place.context().host)).delete(account)],
+  ])("a pull is undone first: %s", async (_, prepare) => {
+    const [alice, bob] = [await setUp(), await setUp()];
+    const share = await exportFrom(alice);
+    await setValue(bob, "bob's edit");
+    await cutShort(bob);
+    await prepare(bob);
+    await importTo(bob, share, { overwrite: true });
+    expect(await value(bob)).toBe("bob's edit");
+    expect(readdirSync(join(bob.root, "infra/vault"))).toEqual(["demo"]);
+  });
+
+  test("a push is settled first, and while that is not possible nothing is replaced", async () => {
+    const [alice, bob] = [await setUp(), await setUp()];
+    const share = await exportFrom(alice);
+    const state = envStateFolder(bob.context().host, "acme_shop", env);
+    const bucket = join(bob.folder, "bucket");
+    await setValue(bob, "two");
+    await watchDisk(
+      ({ operation, path }) => {
+        if (operation === "rename" && path.includes("/.ledger.json.")) throw new Error("killed");
+      },
+      () => push(bob.context(), { env }).catch(() => undefined),
+    );
+    renameSync(bucket, `${bucket}-away`);
+    const key = await stored(bob);
+    const refused = await failureOf(importTo(bob, share, { overwrite: true }));
+    expect(refused.hint).toMatch(/^vsync versions demo {3}then run the same command again; .*: mv /);
+    expect(await stored(bob)).toBe(key);
+
+    renameSync(`${bucket}-away`, bucket);
+    const context = bob.context({ env: { VSYNC_SHARE_PASSPHRASE: share.passphrase } });
+    await shareImport(context, { file: share.file, overwrite: true });
+    expect(context.said().err).toContain("is published as generation 2");
+    expect(readdirSync(state)).not.toContain("pending.json");
+  });
+
+  test("a push into a bucket that is gone for good is given up by the command in the hint", async () => {
+    const [alice, bob] = [await setUp(), await setUp()];
+    const share = await exportFrom(alice);
+    const state = envStateFolder(bob.context().host, "acme_shop", env);
+    writeFileSync(join(state, "pending.json"), "{}", { mode: 0o600 });
+    const { hint } = await failureOf(importTo(bob, share, { overwrite: true }));
+    execFileSync("sh", ["-c", /mv .*$/.exec(hint)?.[0] as string]);
+    expect(await importTo(bob, share, { overwrite: true })).toMatchObject({ did: "import" });
+  });
 });
 
 test("variables stand in for the keystore, if they hold the share's passphrase", async () => {

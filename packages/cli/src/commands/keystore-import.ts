@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import { replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
+import { envStateFolder, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
@@ -24,6 +24,8 @@ import {
 import { findShared, otherVaultFolders } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
 import { settleSetup } from "../vault/environment.ts";
+import { statePaths } from "../vault/state-paths.ts";
+import { requireSettled } from "../vault/unfinished.ts";
 import { resolveVaultFolder } from "../vault/vault-folder.ts";
 
 export interface KeystoreImportInput {
@@ -116,6 +118,10 @@ async function plan(
       `${repo} has another vault called ${env} on this machine: another bucket, prefix or key`,
       "if the key file is to replace it: vsync keystore import <file> --overwrite",
     );
+  }
+  if (before !== null && !isSame) {
+    const where = `in a clone of ${repo}: `;
+    requireSettled(statePaths(envStateFolder(host, repo, env)), env, { where });
   }
   if (!isSame) {
     const others = new Map([...otherVaultFolders(host, { repo, env }), ...comingFolders(repo, earlier)]);

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { decodeShare } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError } from "../cli-error.ts";
+import { loadEnvConfig } from "../config/env-config.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { findRepository, normaliseName, type Repository } from "../identity/repository.ts";
@@ -24,6 +25,7 @@ import {
 import { moveOther, otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { visible } from "../terminal.ts";
 import { settleSetup, withEnvironment } from "../vault/environment.ts";
+import { settleUnfinished } from "../vault/unfinished.ts";
 
 export interface ShareImportInput extends AuditInput {
   readonly file: string;
@@ -63,11 +65,16 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   if (!flags.dryRun) await settleSetup(context, { repo: name, env });
   const fromVariables = await passphraseFromVariables(context);
   const keystore = await openKeystore(host);
-  const found = await findEnvironment(host, fromVariables === null ? keystore : null, { repo: name, env });
-  const { config: before, key: stored } = found;
+  const names = { repo: name, env };
+  const before = loadEnvConfig(host, name, env);
   const isSameVault = before !== null && sameVault(before, theirs);
   if (before !== null && !isSameVault && !input.overwrite) throw anotherVault(name, env);
-  if (!isSameVault) requireOwnFolder(vaultFolder, otherVaultFolders(host, { repo: name, env }), moveOther);
+  if (!isSameVault) requireOwnFolder(vaultFolder, otherVaultFolders(host, names), moveOther);
+  if (before !== null && !isSameVault && !flags.dryRun)
+    await settleUnfinished({ ...context, flags: { ...flags, repo: name } }, env);
+  const looked = await findEnvironment(host, fromVariables === null ? keystore : null, names);
+  const found = { ...looked, config: before };
+  const { key: stored } = found;
 
   const known = isSameVault ? { config: before, key: stored } : null;
   const config = await chooseConfig(context, env, theirs, key, SHARE, known);
@@ -81,7 +88,6 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   if (fromVariables !== null && fromVariables.text !== key) throw contradicts(fromVariables.source);
   if (flags.dryRun) return { ...result, did: "nothing (dry run)" };
 
-  const names = { repo: name, env };
   const store =
     fromVariables === null
       ? () => storeReceivedKey(context, names, { key: stored, keystore }, { config, key, isSameVault })

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type { WriteAuditRow } from "../audit/write-row.ts";
 import { CliError } from "../cli-error.ts";
 import { removeLeftovers } from "../config/private-file.ts";
+import type { Terminal } from "../terminal.ts";
 import { recordCommit } from "./commit.ts";
 import type { Environment } from "./environment.ts";
 import { type RecoveredSwap, recoverSwap } from "./folder-swap.ts";
@@ -33,12 +34,8 @@ export async function recoverEarlierWork(
   removeLeftovers(dirname(paths.ledger));
   removeLeftovers(paths.backups);
   removeLeftovers(paths.bases);
-  const swap = recoverSwap(paths, vaultFolder, terminal.warn);
-  if (swap !== null) {
-    terminal.note(describeSwap(swap));
-    const { finished } = swap;
-    if (finished?.audit) await writeAuditRow(finished.audit, finished.synced, true);
-  }
+  const finished = recoverFolder(paths, vaultFolder, terminal)?.finished;
+  if (finished?.audit) await writeAuditRow(finished.audit, finished.synced, true);
   const publish = await recoverPublish(remote, paths, writeAuditRow).catch((error: unknown) => {
     const isUndecided = error instanceof CliError && error.code === "OUTCOME_UNKNOWN";
     // While a rotation or a take-over is on its way, these keys may not be those of what the bucket has.
@@ -49,6 +46,17 @@ export async function recoverEarlierWork(
   });
   if (publish !== null) terminal.note(describePublish(publish));
   return publish;
+}
+
+/** The part that asks neither the key nor the bucket. The caller holds the lock. */
+export function recoverFolder(
+  paths: StatePaths,
+  vaultFolder: string,
+  terminal: Pick<Terminal, "note" | "warn">,
+): RecoveredSwap | null {
+  const swap = recoverSwap(paths, vaultFolder, terminal.warn);
+  if (swap !== null) terminal.note(describeSwap(swap));
+  return swap;
 }
 
 /**
