@@ -25,7 +25,7 @@ import { set } from "../src/commands/set.ts";
 import { describeShareExport, type ShareExportInput, shareExport } from "../src/commands/share-export.ts";
 import { type ShareImportInput, shareImport } from "../src/commands/share-import.ts";
 import { type EnvConfig, loadEnvConfig, saveEnvConfig } from "../src/config/env-config.ts";
-import { envStateFolder } from "../src/config/paths.ts";
+import { envConfigPath, envStateFolder } from "../src/config/paths.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { acquireLock } from "../src/vault/lock.ts";
 import { watchDisk } from "./vault/disk.ts";
@@ -194,6 +194,18 @@ test("after a rotation an old share is refused and a new one brings the machine 
   expect((await backupList(bob.context(), { env })).backups).toHaveLength(1);
   await backupRestore(bob.context(), { env });
   expect(await value(bob)).toBe("bob's edit");
+});
+
+test("a damaged config is put out of the way by the command in the hint, and the share brings it back", async () => {
+  const alice = await setUp();
+  const share = await exportFrom(alice);
+  const path = envConfigPath(alice.context().host, "acme_shop", env);
+  writeFileSync(path, readFileSync(path).subarray(0, 20));
+  const { code, hint } = await failureOf(importTo(alice, share));
+  expect(code).toBe("CORRUPT");
+  execFileSync("sh", ["-c", /^mv \S+ \S+/.exec(hint)?.[0] as string]);
+  expect(await importTo(alice, share)).toMatchObject({ did: "import" });
+  expect(await push(alice.context(), { env })).toMatchObject({ generation: 1 });
 });
 
 test("where only the config was lost, the same share brings it back, and what was remembered is still there", async () => {

@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { CliError } from "../cli-error.ts";
 import type { Host } from "../host.ts";
 import { nearest } from "../nearest.ts";
+import { shellWord } from "../shell-word.ts";
 import { envConfigPath, repositoryConfigFolder } from "./paths.ts";
 import { ensurePrivateDir, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -45,7 +46,7 @@ export function loadEnvConfig(host: Host, repo: string, env: string): EnvConfig 
   throw new CliError(
     "CORRUPT",
     `${path} is not an environment's config (damaged, or of a newer release)`,
-    `import a share again (vsync share import <file>), or set it up anew: vsync init ${env} --overwrite`,
+    `mv ${shellWord(path)} ${shellWord(`${path}.damaged`)}   then import a share again: vsync share import <file>   or set it up anew: vsync init ${env}`,
   );
 }
 
