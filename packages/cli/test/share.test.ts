@@ -355,6 +355,22 @@ test("a share replaces no newer passphrase while the bucket does not answer, and
   await expect(importTo(bob, old)).rejects.toMatchObject({ code: "WRONG_PASSPHRASE" });
 });
 
+test("nor where the config is lost and only the newer passphrase is left, unless --overwrite says so", async () => {
+  const alice = await setUp();
+  const old = await exportFrom(alice);
+  await rotatePassphrase(alice.context(), { env });
+  const key = await stored(alice);
+  rmSync(join(alice.home, ".config"), { recursive: true });
+  renameSync(join(alice.folder, "bucket"), join(alice.folder, "away"));
+  await expect(importTo(alice, old)).rejects.toMatchObject({
+    message: expect.stringMatching(/could not be seen: .*; what this machine has of demo stays as it is$/),
+    hint: expect.stringContaining("--overwrite"),
+  });
+  expect([await stored(alice), loadEnvConfig(alice.context().host, "acme_shop", env)]).toEqual([key, null]);
+  await importTo(alice, old, { overwrite: true });
+  expect(await stored(alice, `${account}#replaced`)).toBe(key);
+});
+
 test("what is this machine's own stays when a new share brings it over: access to the bucket, folder, audit, sync", async () => {
   const [alice, bob] = [await setUp(), makeWorkplace()];
   await importTo(bob, await exportFrom(alice));

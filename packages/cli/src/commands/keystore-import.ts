@@ -127,7 +127,7 @@ async function plan(
     const others = new Map([...otherVaultFolders(host, { repo, env }), ...comingFolders(repo, earlier)]);
     warnAboutFolder(context, { repo, env }, theirs.files.vaultFolder, others);
   }
-  const known = isSame ? { config: before, key: stored } : null;
+  const known = isSame ? { config: before, key: stored } : { config: null, key: overwrite ? null : stored };
   const config = await chooseConfig(context, env, theirs, key, SENDER, known);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   return { received, did, found, config };

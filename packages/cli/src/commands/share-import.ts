@@ -76,7 +76,9 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const found = { ...looked, config: before };
   const { key: stored } = found;
 
-  const known = isSameVault ? { config: before, key: stored } : null;
+  const known = isSameVault
+    ? { config: before, key: stored }
+    : { config: null, key: input.overwrite ? null : stored };
   const config = await chooseConfig(context, env, theirs, key, SHARE, known);
   const did = !isSameVault ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   const result = {

@@ -19,9 +19,11 @@ function bringUpToDate(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
   return known.length === 0 ? kept : { ...kept, minGen: Math.max(...known) };
 }
 
-/** What this machine has of the same vault. */
+/** What this machine has. */
 export interface Known {
-  readonly config: EnvConfig;
+  /** Of the same vault. */
+  readonly config: EnvConfig | null;
+  /** Of that vault or, where the config is lost, of whichever; null: none, or one that the user gives up. */
   readonly key: string | null;
 }
 
@@ -38,18 +40,20 @@ export async function chooseConfig(
   received: EnvConfig,
   key: string,
   sender: Sender,
-  known: Known | null,
+  known: Known,
 ): Promise<EnvConfig> {
   const { host, terminal } = context;
-  const own = known === null ? received : bringUpToDate(known.config, received);
+  const own = known.config === null ? received : bringUpToDate(known.config, received);
   const [keys, { config, manifest }] = await Promise.all([
     keysOf(received, key),
     readManifest(host, env, own, received),
   ]);
   const takesAccess = config !== own;
   try {
-    const replaces = takesAccess || (known !== null && known.key !== null && known.key !== key);
-    await requireInForce(context, env, received, keys, manifest, sender, replaces);
+    const replaces = takesAccess || (known.key !== null && known.key !== key);
+    const again = `the same command again${known.config === null ? " (or now, with --overwrite)" : ""}`;
+    const wayOut = `put that right, then run ${again}; or ask for a new one: ${sender.anew(env)}`;
+    await requireInForce(context, env, received, keys, manifest, sender, replaces ? wayOut : null);
   } finally {
     wipe(keys.master, keys.sealKey, keys.chainKey);
   }
@@ -97,6 +101,7 @@ async function askManifest(
   }
 }
 
+/** `wayOut`: what to do where the bucket does not tell; null: then nothing is lost, and a warning will do. */
 async function requireInForce(
   { host, terminal }: Context,
   env: string,
@@ -104,31 +109,28 @@ async function requireInForce(
   keys: VaultKeys,
   manifest: StoredObject | CliError | null,
   { name, anew }: Sender,
-  replaces: boolean,
+  wayOut: string | null,
 ): Promise<void> {
   const unseen = (error: CliError): void => {
     const message = `whether the ${name} is the latest of ${env} could not be seen: ${error.message}`;
-    if (!replaces) {
+    if (wayOut === null) {
       terminal.warn(message);
       return;
     }
-    throw new CliError(
-      error.code,
-      `${message}; what this machine has of ${env} stays as it is`,
-      `put that right, then run the same command again; or ask for a new one: ${anew(env)}`,
-      { cause: error },
-    );
+    throw new CliError(error.code, `${message}; what this machine has of ${env} stays as it is`, wayOut, {
+      cause: error,
+    });
   };
   if (manifest instanceof CliError) return unseen(manifest);
   if (manifest === null) {
-    if (replaces) unseen(new CliError("NOT_CONFIGURED", "nothing is published there", ""));
+    if (wayOut !== null) unseen(new CliError("NOT_CONFIGURED", "nothing is published there", ""));
     return;
   }
   const verdict = await judgeManifest(keys, config.prefix, manifest, host.now());
   if (verdict.kind === "verified")
     return refuseOlder(env, config, verdict.manifest.generation, { name, anew });
   if (verdict.kind === "unsealed") {
-    if (replaces) unseen(new CliError("CORRUPT", "its manifest has no seal", ""));
+    if (wayOut !== null) unseen(new CliError("CORRUPT", "its manifest has no seal", ""));
     return;
   }
   throw new CliError(
