@@ -385,7 +385,10 @@ test("what is this machine's own stays when a new share brings it over: access t
   };
   saveEnvConfig(host, "acme_shop", env, mine);
   await rotatePassphrase(alice.context(), { env });
-  expect(await importTo(bob, await exportFrom(alice))).toMatchObject({ did: "rekeyed" });
+  expect(await importTo(bob, await exportFrom(alice))).toMatchObject({
+    did: "rekeyed",
+    vaultFolder: "secrets/demo",
+  });
   expect(config()).toEqual({ ...mine, minGen: 2 });
 });
 

@@ -84,7 +84,7 @@ export async function shareImport(context: Context, input: ShareImportInput): Pr
   const result = {
     repo: name,
     env,
-    vaultFolder,
+    vaultFolder: config.files.vaultFolder,
     passphraseIn: fromVariables?.source ?? keystore.description,
   };
   if (fromVariables !== null && fromVariables.text !== key) throw contradicts(fromVariables.source);
