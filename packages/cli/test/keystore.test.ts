@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeKeyFile, encodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { expect, test } from "vitest";
@@ -19,6 +19,7 @@ import { loadEnvConfig } from "../src/config/env-config.ts";
 import { envStateFolder } from "../src/config/paths.ts";
 import { knownOrigins } from "../src/identity/repository.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
+import { acquireLock } from "../src/vault/lock.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
 const REPO = "acme_shop";
@@ -139,6 +140,23 @@ test("another vault of that name stops the import before anything is changed", a
   await importTo(laptop, keys, { overwrite: true });
   expect(await stored(laptop, `${REPO}/prod#replaced`)).toBe(mine);
   await pull(laptop.context(), { env: "prod", force: true });
+});
+
+test("an import that stops on its way says at which environment, and which are in", async () => {
+  const [old, laptop] = [await setUp("demo", "prod"), makeWorkplace()];
+  const keys = await exportFrom(old);
+  const state = envStateFolder(laptop.context().host, REPO, "prod");
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const lock = acquireLock(join(state, "lock"));
+  await expect(importTo(laptop, keys)).rejects.toMatchObject({
+    code: "CONFLICT",
+    message: expect.stringMatching(
+      /^the import of acme_shop\/prod failed: another vsync .*; imported before it: acme_shop\/demo$/,
+    ),
+    hint: expect.stringContaining("then run the same command again"),
+  });
+  lock.release();
+  expect((await importTo(laptop, keys)).environments.map(({ did }) => did)).toEqual(["same", "import"]);
 });
 
 test("another vault in which a command was cut short is not replaced before that is settled", async () => {

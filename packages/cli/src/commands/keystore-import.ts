@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
-import { CliError } from "../cli-error.ts";
+import { CliError, toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
 import { envStateFolder, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
@@ -66,7 +66,7 @@ export async function keystoreImport(
   const plans: Plan[] = [];
   for (const environment of received)
     plans.push(await plan(context, keystore, environment, overwrite, plans));
-  if (!flags.dryRun) for (const one of plans) await carryOut(context, keystore, one);
+  if (!flags.dryRun) await carryOutAll(context, keystore, plans);
   return {
     environments: plans.map(({ received: { repo, env }, did }) => ({ repo, env, did })),
     keystore: keystore.description,
@@ -131,6 +131,21 @@ async function plan(
   const config = await chooseConfig(context, env, theirs, key, SENDER, known);
   const did = !isSame ? "import" : stored === null || stored === key ? "same" : "rekeyed";
   return { received, did, found, config };
+}
+
+async function carryOutAll(context: Context, keystore: Keystore, plans: readonly Plan[]): Promise<void> {
+  const done: string[] = [];
+  for (const one of plans) {
+    const { repo, env } = one.received;
+    await carryOut(context, keystore, one).catch((error: unknown) => {
+      const { code, message, hint } = toCliError(error);
+      const before = done.length === 0 ? "" : `; imported before it: ${done.join(", ")}`;
+      throw new CliError(code, `the import of ${repo}/${env} failed: ${message}${before}`, hint, {
+        cause: error,
+      });
+    });
+    done.push(`${repo}/${env}`);
+  }
 }
 
 async function carryOut(context: Context, keystore: Keystore, one: Plan): Promise<void> {
