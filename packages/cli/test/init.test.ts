@@ -465,8 +465,8 @@ describe("cut short", () => {
   const KEYSTORE_FILE = /keystore.*\/[^/]*demo[^/#%]*$/;
   const state = ({ home }: Workplace): string => join(home, ".local/state/vsync/acme_shop");
 
-  /** A process of its own that is killed before it calls the function of `node:fs` with such a path. */
-  function killed(place: Workplace, flags: readonly string[], call: string, path: RegExp): void {
+  /** A command of its own that is killed before it calls the function of `node:fs` with such a path. */
+  function killed(place: Workplace, args: readonly string[], call: string, path: RegExp): void {
     const hook = `
       import fs from "node:fs";
       import { syncBuiltinESMExports } from "node:module";
@@ -476,23 +476,15 @@ describe("cut short", () => {
         return was(...args);
       };
       syncBuiltinESMExports();`;
-    const { endpoint, bucket } = place.bucket;
-    const location = ["--endpoint", endpoint, "--bucket", bucket, "--iterations", String(ITERATIONS)];
-    const { signal, stderr } = spawnSync(
-      process.execPath,
-      [
-        "--import",
-        `data:text/javascript,${encodeURIComponent(hook)}`,
-        MAIN,
-        "init",
-        "demo",
-        ...location,
-        ...flags,
-      ],
-      { cwd: place.root, env: place.context().host.env, encoding: "utf8" },
-    );
-    expect([signal, stderr]).toEqual(["SIGKILL", expect.any(String)]);
+    const node = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, MAIN];
+    const options = { cwd: place.root, env: place.context().host.env, encoding: "utf8" } as const;
+    const { signal, stderr } = spawnSync(process.execPath, [...node, ...args], options);
+    expect(signal, stderr).toBe("SIGKILL");
   }
+  const initOf = ({ bucket }: Workplace, ...flags: string[]): readonly string[] => [
+    ...["init", "demo", "--endpoint", bucket.endpoint, "--bucket", bucket.bucket],
+    ...["--iterations", String(ITERATIONS), ...flags],
+  ];
 
   const published = async (): Promise<Workplace> => {
     const place = makeWorkplace();
@@ -516,7 +508,7 @@ describe("cut short", () => {
   ] as const)("before %s, --overwrite --take-over is undone by the next command", async (_, call, path) => {
     const place = await published();
     const [config, key] = [configOf(place), (await keyOf(place)) as string];
-    killed(place, ["--overwrite", "--take-over"], call, path);
+    killed(place, initOf(place, "--overwrite", "--take-over"), call, path);
     const out = join(place.folder, "shown");
     await passphraseShow(place.context(), { env: "demo", out });
     expect([readFileSync(out, "utf8"), await keyOf(place), configOf(place)]).toEqual([key, key, config]);
@@ -532,7 +524,7 @@ describe("cut short", () => {
 
   test("before the config is replaced, status tells of the vault as it was", async () => {
     const place = await published();
-    killed(place, ["--overwrite", "--take-over"], "renameSync", KEYSTORE_FILE);
+    killed(place, initOf(place, "--overwrite", "--take-over"), "renameSync", KEYSTORE_FILE);
     const { environments } = await status(place.context(), { remote: true });
     expect(environments[0]?.findings.map(({ problem }) => problem)).toEqual([
       "an interrupted change of config and passphrase is not settled yet",
@@ -548,7 +540,7 @@ describe("cut short", () => {
     async (_, call, path) => {
       const place = await published();
       const key = await keyOf(place);
-      killed(place, ["--overwrite", "--take-over"], call, path);
+      killed(place, initOf(place, "--overwrite", "--take-over"), call, path);
       const inForce = await keyOf(place);
       expect(await again(place, { ...place.bucket, ...overwrite })).toMatchObject({ did: "take-over" });
       expect([await keyOf(place), await keyOf(place, "acme_shop/demo#replaced")]).toEqual([inForce, key]);
@@ -557,9 +549,21 @@ describe("cut short", () => {
     },
   );
 
+  test.each<[string, Partial<InitInput>]>([
+    ["--overwrite --take-over", overwrite],
+    ["--edit to another prefix", { edit: true, prefix: "elsewhere" }],
+  ])("a pull is undone before %s goes on, not put out of reach", async (_, flags) => {
+    const place = await published();
+    const pulls = ["pull", "demo", "--version", "previous", "--backup"];
+    killed(place, pulls, "renameSync", /^(?!.*\/old$).*infra\/vault\/demo$/);
+    await again(place, { ...place.bucket, ...flags });
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("A=2\n");
+    expect(readdirSync(join(place.root, "infra/vault"))).toEqual(["demo"]);
+  });
+
   test("before there is a config, the first init leaves no passphrase for the next to keep", async () => {
     const place = makeWorkplace();
-    killed(place, [], "renameSync", /env_demo$/);
+    killed(place, initOf(place), "renameSync", /env_demo$/);
     const never = await keyOf(place);
     await setUp(place);
     expect([await keyOf(place), await keyOf(place, "acme_shop/demo#replaced")]).toEqual([

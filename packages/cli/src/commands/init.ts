@@ -22,6 +22,7 @@ import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/r
 import { otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { settleSetup } from "../vault/environment.ts";
 import { takeOver } from "../vault/take-over.ts";
+import { settleUnfinished } from "../vault/unfinished.ts";
 
 export interface InitInput extends LocationFlags, ApproachFlags {
   readonly env: string;
@@ -79,6 +80,9 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     const own = `give ${env} a folder of its own: --vault-folder <folder>`;
     requireOwnFolder(folder, otherVaultFolders(host, { repo, env }), () => own);
   }
+  // Put aside with the state, or asked of another bucket, it could never be settled.
+  const leavesVault = before !== null && (kept === null || isElsewhere(location, locationOf(before)));
+  if (leavesVault && !flags.dryRun) await settleUnfinished(context, env);
   const salt = generateSalt((size) => host.random(size));
   const config = makeConfig(input, location, folder, salt, kept);
   const takesEnvFile = await decideEnvFile(context, repository, input);
