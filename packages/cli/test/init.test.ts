@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import {
+import { randomUUID } from "node:crypto";
+import fs, {
+  appendFileSync,
   chmodSync,
   cpSync,
   existsSync,
@@ -13,6 +15,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deriveKeys, judgeManifest } from "@vsync/envelope";
@@ -27,8 +30,10 @@ import { push } from "../src/commands/push.ts";
 import { status } from "../src/commands/status.ts";
 import { type EnvConfig, loadEnvConfig, unpackEnvConfig } from "../src/config/env-config.ts";
 import { saveProfile } from "../src/config/profiles.ts";
+import { findRepository } from "../src/identity/repository.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { isPlainHttp } from "../src/setup/location.ts";
+import { addIgnoreRules, type Undo, writeVsyncFile } from "../src/setup/repository-files.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -288,6 +293,46 @@ describe(".gitignore", () => {
     expect(text.replaceAll("\r\n", "")).not.toContain("\n");
   });
 
+  test("keeps what is not UTF-8", async () => {
+    const place = makeWorkplace();
+    const path = join(place.root, ".gitignore");
+    writeFileSync(path, Buffer.from("caf\xe9/\n", "latin1"));
+    await setUp(place);
+    expect(readFileSync(path, "latin1")).toMatch(/^caf\xe9\/\n\n# secrets/);
+  });
+
+  const addRules = (place: Workplace): Undo => {
+    const { host } = place.context();
+    return addIgnoreRules(host, findRepository(host), "infra/vault/demo", "demo").undo;
+  };
+
+  test.each(["node_modules", "node_modules\n", "caf\xe9/\r\n", "", null])(
+    "taken back is %j again",
+    (text) => {
+      const place = makeWorkplace();
+      const path = join(place.root, ".gitignore");
+      if (text !== null) writeFileSync(path, text, "latin1");
+      addRules(place)();
+      expect(existsSync(path) ? readFileSync(path, "latin1") : null).toBe(text);
+    },
+  );
+
+  test.each(["node_modules\n", null])("that was %j is not taken back from under a later edit", (text) => {
+    const place = makeWorkplace();
+    const path = join(place.root, ".gitignore");
+    if (text !== null) writeFileSync(path, text);
+    const undo = addRules(place);
+    appendFileSync(path, "mine\n");
+    const edited = readFileSync(path, "utf8");
+    expect(undo).toThrow(
+      expect.objectContaining({
+        code: "CONFLICT",
+        message: `${path} was changed meanwhile and stays as it is`,
+      }),
+    );
+    expect(read(place, ".gitignore")).toBe(edited);
+  });
+
   test("is left alone where everything is ignored already", async () => {
     const place = makeWorkplace();
     writeFileSync(join(place.root, ".gitignore"), "infra/\n.env*\n*.share\n");
@@ -337,6 +382,56 @@ describe(".gitignore", () => {
   test("is not warned about when it does its work", async () => {
     expect((await setUp(makeWorkplace())).err).toBe("");
   });
+});
+
+describe("two inits at once", () => {
+  /** Runs `work`, and `meanwhile` before its nth call with a path in the folder. Whether there was such a call. */
+  const interrupt = (folder: string, nth: number, work: () => void, meanwhile: () => void): boolean => {
+    const calls = Object.entries(fs).filter(([name]) => name.endsWith("Sync")) as [string, () => unknown][];
+    let count = 0;
+    for (const [name, call] of calls) {
+      const counted = (...args: unknown[]): unknown => {
+        if (String(args[0]).startsWith(folder) && ++count === nth) meanwhile();
+        return Reflect.apply(call, fs, args);
+      };
+      Object.assign(fs, { [name]: Object.assign(counted, call) });
+    }
+    syncBuiltinESMExports();
+    try {
+      work();
+    } finally {
+      Object.assign(fs, Object.fromEntries(calls));
+      syncBuiltinESMExports();
+    }
+    return count >= nth;
+  };
+
+  test.each([null, "node_modules"])(
+    "leave the rules of both and nothing else, whichever call of one the other comes before (.gitignore: %j)",
+    (before) => {
+      let nth = 1;
+      for (let reached = true; reached; nth++) {
+        const place = makeWorkplace(null);
+        const { root } = place;
+        const killed = [".gitignore", ".vsync"].map((name) => join(root, `.${name}.${randomUUID()}.tmp`));
+        for (const path of killed) writeFileSync(path, "");
+        if (before !== null) writeFileSync(join(root, ".gitignore"), before);
+        const prepare = (env: string) => (): void => {
+          const repository = { root, name: "acme_shop", hasVsyncFile: false, origin: null };
+          addIgnoreRules(place.context().host, repository, `sec/${env}`, env);
+          writeVsyncFile(repository);
+        };
+        reached = interrupt(root, nth, prepare("dev"), prepare("prod"));
+        const rules = reached ? ["/sec/dev/", "/sec/prod/"] : ["/sec/dev/"];
+        expect(read(place, ".gitignore").split("\n")).toEqual(
+          expect.arrayContaining([...rules, ...(before === null ? [] : [before])]),
+        );
+        expect(read(place, ".vsync")).toBe("repo=acme_shop\n");
+        expect(readdirSync(root).sort()).toEqual([".gitignore", ".vsync"]);
+      }
+      expect(nth).toBeGreaterThan(8);
+    },
+  );
 });
 
 describe("a root .env.demo", () => {

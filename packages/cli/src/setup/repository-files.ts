@@ -2,13 +2,16 @@
 // the way back, for when a later step fails.
 
 import {
+  appendFileSync,
   chmodSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -56,6 +59,8 @@ export function checkVaultFolder({ root }: Repository, folder: string): string {
 /** Where the vault folder is unless the user says otherwise; all environments' folders are in one that is vsync's own. */
 const VAULTS_FOLDER = "infra/vault";
 
+const LINE_FEED = 0x0a;
+
 export function defaultVaultFolder(env: string): string {
   return `${VAULTS_FOLDER}/${env}`;
 }
@@ -100,44 +105,44 @@ function makeFolders(root: string, folder: string, made: string[]): void {
  */
 export function addIgnoreRules(
   host: Host,
-  { root, name }: Repository,
+  repository: Repository,
   folder: string,
   env: string,
 ): { readonly added: readonly string[]; readonly undo: Undo } {
+  const { root, name } = repository;
   const path = join(root, ".gitignore");
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
     throw new CliError("INPUT", `${path} is not a regular file`, "put a regular file in its place");
   }
-  const before = readIfThere(path);
-  const lines = new Set(before?.split(/\r?\n/));
   // Only there is the parent known to hold nothing but vaults.
   const ignored = folder === defaultVaultFolder(env) ? VAULTS_FOLDER : folder;
-  const rules = [
+  const wanted = [
     { rule: `/${escapeRule(ignored)}/`, covers: `${folder}/.env.${env}` },
     { rule: "/.env", covers: ".env" },
     { rule: `/.env.${env}`, covers: `.env.${env}` },
     { rule: "*.share", covers: `${name}-${env}.share` },
-  ].filter(({ rule, covers }) => !lines.has(rule) && gitIgnores(host, root, covers) !== true);
-  const added = rules.map(({ rule }) => rule);
+  ].filter(({ covers }) => gitIgnores(host, root, covers) !== true);
+  const before = readIfThere(path);
+  if (before !== null) clearTemporaries(path);
+  const lines = new Set(before?.toString("utf8").split(/\r?\n/));
+  const added = wanted.map(({ rule }) => rule).filter((rule) => !lines.has(rule));
   if (added.length === 0) return { added, undo: () => undefined };
   const newline = before?.includes("\r\n") ? "\r\n" : "\n";
-  const gap = before === null || before === "" ? "" : before.endsWith("\n") ? newline : newline + newline;
   const text = ["# secrets: vsync keeps them, git does not", ...added, ""].join(newline);
-  const undo = orBack(
-    () => writeWhole(path, `${before ?? ""}${gap}${text}`),
-    () => (before === null ? unlinkSync(path) : writeWhole(path, before)),
-  );
-  return { added, undo };
+  if (before === null) {
+    const undo = createWhole(path, text);
+    return undo === null ? addIgnoreRules(host, repository, folder, env) : { added, undo };
+  }
+  const gap = before.length === 0 ? "" : before.at(-1) === LINE_FEED ? newline : newline + newline;
+  return { added, undo: append(path, before, gap + text) };
 }
 
 /** Writes `.vsync`, so that every clone has the repository's name. */
 export function writeVsyncFile({ root, name, hasVsyncFile }: Repository): Undo {
-  if (hasVsyncFile) return () => undefined;
   const path = join(root, VSYNC_FILE);
-  return orBack(
-    () => writeWhole(path, `repo=${name}\n`),
-    () => unlinkSync(path),
-  );
+  if (hasVsyncFile) clearTemporaries(path);
+  const undo = hasVsyncFile ? null : createWhole(path, `repo=${name}\n`);
+  return undo ?? (() => undefined);
 }
 
 /** Whether the root has a `.env.<env>` that could go into the vault folder. */
@@ -162,27 +167,64 @@ export function removeRootEnvFile({ root }: Repository, env: string): void {
   unlinkSync(join(root, `.env.${env}`));
 }
 
-/** These are for everybody, so the umask decides; as with private files no kill and no full disk leaves half of one. */
-function writeWhole(path: string, text: string): void {
-  removeLeftovers(dirname(path), basename(path));
+/**
+ * Null when there is such a file already, which stays. It is for everybody, so the umask decides; as with private files
+ * no kill and no full disk leaves half of one.
+ */
+function createWhole(path: string, text: string): Undo | null {
   const temporary = nameTemporary(path);
   try {
-    const mode = lstatSync(path, { throwIfNoEntry: false })?.mode;
-    writeFileSync(temporary, text, {
-      flag: "wx",
-      flush: true,
-      ...(mode !== undefined && { mode: mode & 0o777 }),
-    });
-    renameSync(temporary, path);
-  } catch (error) {
+    writeFileSync(temporary, text, { flag: "wx", flush: true });
+    if (!linkNew(temporary, path)) return null;
+  } finally {
     rmSync(temporary, { force: true });
-    throw error;
   }
-  syncDir(dirname(path));
+  return orBack(
+    () => {
+      clearTemporaries(path);
+      syncDir(dirname(path));
+    },
+    () => cutBack(path, null, text),
+  );
 }
 
-function readIfThere(path: string): string | null {
-  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? null : readFileSync(path, "utf8");
+/** Of a file that is there: whoever is just then about to create it finds it, and needs none any more. */
+function clearTemporaries(path: string): void {
+  removeLeftovers(dirname(path), basename(path));
+}
+
+function linkNew(temporary: string, path: string): boolean {
+  try {
+    linkSync(temporary, path);
+  } catch {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+    renameSync(temporary, path); // a file system may have no hard links
+  }
+  return true;
+}
+
+/** At the end of whatever is there by then: what others write at the same time stays. */
+function append(path: string, before: Buffer, text: string): Undo {
+  return orBack(
+    () => appendFileSync(path, text, { flush: true }),
+    () => cutBack(path, before, text),
+  );
+}
+
+/** Takes back what was written, all of it or as much as a full disk took, unless somebody has changed the file since. */
+function cutBack(path: string, before: Buffer | null, text: string): void {
+  const now = readIfThere(path);
+  const kept = before?.length ?? 0;
+  const written = Buffer.concat([before ?? Buffer.alloc(0), Buffer.from(text)]);
+  if (now === null || now.length < kept || !written.subarray(0, now.length).equals(now)) {
+    throw new CliError("CONFLICT", `${path} was changed meanwhile and stays as it is`, "");
+  }
+  if (before === null) unlinkSync(path);
+  else truncateSync(path, kept);
+}
+
+function readIfThere(path: string): Buffer | null {
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? null : readFileSync(path);
 }
 
 // In .gitignore these have a meaning of their own.
