@@ -66,6 +66,12 @@ const keyOf = async (place: Workplace, account = "acme_shop/demo"): Promise<stri
   await (await openKeystore(place.context().host)).get(account);
 const read = (place: Workplace, path: string): string => readFileSync(join(place.root, path), "utf8");
 
+/** As an editor saves it. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}~`, text);
+  renameSync(`${path}~`, path);
+}
+
 /** Everything below the workplace but git's own, with contents: to see that nothing has changed. */
 function snapshot({ folder }: Workplace): ReadonlyMap<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -885,15 +891,48 @@ describe("a prefix that holds a vault already", () => {
   });
 
   /** Once there is a state folder, which is when the take-over itself begins, `act` goes before each use of randomness. */
-  const duringTakeOver = (place: Workplace, act: (state: string) => void) => {
+  const duringTakeOver = (place: Workplace, act: (state: string) => void, input: Partial<InitInput> = {}) => {
     const { host } = place.context();
     const state = join(place.home, ".local/state/vsync/acme_shop/demo");
     const random = (size: number) => {
       if (existsSync(state)) act(state);
       return host.random(size);
     };
-    return setUp(place, { takeOver: true }, { host: { random } });
+    return setUp(place, { takeOver: true, ...input }, { host: { random } });
   };
+
+  test.each([
+    ["saved into", (path: string) => appendFileSync(path, "EDITED=1\n")],
+    ["replaced", (path: string) => replaceFile(path, "TOKEN=canary\nEDITED=1\n")],
+  ])("a root .env.demo that was %s while it was taken over stays", async (_, edit) => {
+    const place = await occupied();
+    const [root, taken] = [".env.demo", "infra/vault/demo/.env.demo"].map((name) => join(place.root, name));
+    writeFileSync(root as string, "TOKEN=canary\n");
+    let edits = 0;
+    const act = (): void => {
+      if (edits++ === 0) edit(root as string);
+    };
+    const error: CliError = await duringTakeOver(place, act, { takeEnvFile: true }).catch((error) => error);
+    expect(error).toMatchObject({
+      code: "PARTIAL",
+      message: expect.stringContaining(`${root} was edited meanwhile`),
+      hint: expect.stringContaining(`to take the edit: mv ${root} ${taken}   or`),
+    });
+    expect(read(place, ".env.demo")).toBe("TOKEN=canary\nEDITED=1\n");
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=canary\n");
+    expect(readdirSync(place.root).sort()).toEqual([".env.demo", ".git", ".gitignore", ".vsync", "infra"]);
+  });
+
+  test("a root .env.demo that somebody has removed meanwhile is no failure", async () => {
+    const place = await occupied();
+    const path = join(place.root, ".env.demo");
+    writeFileSync(path, "TOKEN=canary\n");
+    const { result } = await duringTakeOver(place, () => rmSync(path, { force: true }), {
+      takeEnvFile: true,
+    });
+    expect(result.did).toBe("take-over");
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=canary\n");
+  });
 
   test("is under the new key for good once the manifest is swapped, whatever fails then", async () => {
     const place = await occupied();

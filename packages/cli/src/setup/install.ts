@@ -1,13 +1,11 @@
 // The part of `init` that changes this machine: all of it, or none.
 
-import { join } from "node:path";
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
 import { envStateFolder } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
-import { shellWord } from "../shell-word.ts";
 import { bringStateBack, nameStateAside, putStateAside } from "../vault/put-aside.ts";
 import { endSetup, restoreConfig, saveSetup } from "../vault/setup-journal.ts";
 import { statePaths } from "../vault/state-paths.ts";
@@ -63,7 +61,7 @@ export async function installEnvironment(
     const ignored = await orTakeBack(undo, install);
     if (last !== null) await orTakeBack(undo, () => last(() => void undo.splice(0)));
     endSetup(statePaths(envStateFolder(host, name, env)));
-    if (takesEnvFile) removeOriginal(repository, env);
+    if (takesEnvFile) removeRootEnvFile(repository, vaultFolder, env);
     return ignored;
   });
 }
@@ -132,20 +130,4 @@ async function takeBack(undo: readonly UndoStep[], error: unknown): Promise<neve
   throw new CliError(code, `${message}; and not all could be put back: ${left.join("; ")}`, hint, {
     cause: error,
   });
-}
-
-function removeOriginal(repository: Repository, env: string): void {
-  try {
-    removeRootEnvFile(repository, env);
-  } catch (error) {
-    const path = join(repository.root, `.env.${env}`);
-    throw new CliError(
-      "PARTIAL",
-      `all is set up, but ${path} could not be removed`,
-      `rm ${shellWord(path)}`,
-      {
-        cause: error,
-      },
-    );
-  }
 }

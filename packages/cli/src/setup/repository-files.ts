@@ -4,6 +4,7 @@
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -151,9 +152,8 @@ export function hasRootEnvFile({ root }: Repository, env: string): boolean {
 }
 
 /** Copies the root's `.env.<env>` into the vault folder; the caller removes the original when all else is done. */
-export function takeEnvFile({ root }: Repository, folder: string, env: string): Undo {
-  const from = join(root, `.env.${env}`);
-  const to = join(root, folder, `.env.${env}`);
+export function takeEnvFile(repository: Repository, folder: string, env: string): Undo {
+  const [from, to] = envFilePaths(repository, folder, env);
   const bytes = readFileSync(from);
   if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) {
     const hint = `compare them (diff ${shellWord(from)} ${shellWord(to)}) and remove one`;
@@ -163,8 +163,44 @@ export function takeEnvFile({ root }: Repository, folder: string, env: string): 
   return () => unlinkSync(to);
 }
 
-export function removeRootEnvFile({ root }: Repository, env: string): void {
-  unlinkSync(join(root, `.env.${env}`));
+/**
+ * Removes the root's `.env.<env>`, whose copy is in the vault folder. One that was edited since stays: it is moved aside
+ * first, so that nothing can be saved into it between the look and the removal.
+ */
+export function removeRootEnvFile(repository: Repository, folder: string, env: string): void {
+  if (!hasRootEnvFile(repository, env)) return;
+  const [from, to] = envFilePaths(repository, folder, env);
+  const aside = nameTemporary(from);
+  try {
+    renameSync(from, aside);
+    if (isCopy(to, readFileSync(aside))) {
+      unlinkSync(aside);
+      return;
+    }
+  } catch (cause) {
+    const left = existsSync(aside) ? aside : from;
+    const message = `all is set up, but ${left} could not be removed`;
+    throw new CliError("PARTIAL", message, `rm ${shellWord(left)}`, { cause });
+  }
+  const left = linkNew(aside, from) ? from : aside;
+  if (left === from) rmSync(aside, { force: true });
+  const [edited, copy] = [shellWord(left), shellWord(to)];
+  throw new CliError(
+    "PARTIAL",
+    `all is set up, but ${left} was edited meanwhile: ${to} is not its copy any more, and both are kept`,
+    `compare them (diff ${edited} ${copy}); to take the edit: mv ${edited} ${copy}   or to drop it: rm ${edited}`,
+  );
+}
+
+/** In the root, in the vault folder. */
+function envFilePaths({ root }: Repository, folder: string, env: string): readonly [string, string] {
+  const name = `.env.${env}`;
+  return [join(root, name), join(root, folder, name)];
+}
+
+// Through a link it could be the original itself.
+function isCopy(path: string, bytes: Buffer): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(bytes);
 }
 
 /**
