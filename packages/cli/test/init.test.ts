@@ -481,6 +481,30 @@ describe("a root .env.demo", () => {
     expect(await keyOf(place)).toBeNull();
   });
 
+  test.each([
+    ["before the config was there", false],
+    ["before the original was removed", true],
+  ])("whose copy is there already is taken: of an init that was cut short %s", async (_, keep) => {
+    const place = withEnvFile();
+    if (keep) await setUp(place);
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "TOKEN=canary\n");
+    const result = keep
+      ? await again(place, { keep, takeEnvFile: true })
+      : (await setUp(place, { takeEnvFile: true })).result;
+    expect(result.tookEnvFile).toBe(".env.demo");
+    expect(read(place, "infra/vault/demo/.env.demo")).toBe("TOKEN=canary\n");
+    expect(existsSync(join(place.root, ".env.demo"))).toBe(false);
+  });
+
+  test("is not taken where the vault folder has only a link to it", async () => {
+    const place = withEnvFile();
+    mkdirSync(join(place.root, "infra/vault/demo"), { recursive: true });
+    symlinkSync("../../../.env.demo", join(place.root, "infra/vault/demo/.env.demo"));
+    await expect(setUp(place, { takeEnvFile: true })).rejects.toMatchObject({ code: "INPUT" });
+    expect(read(place, ".env.demo")).toBe("TOKEN=canary\n");
+  });
+
   test("that is a link is not taken", async () => {
     const place = makeWorkplace();
     symlinkSync("/etc/hostname", join(place.root, ".env.demo"));

@@ -155,6 +155,7 @@ export function hasRootEnvFile({ root }: Repository, env: string): boolean {
 export function takeEnvFile(repository: Repository, folder: string, env: string): Undo {
   const [from, to] = envFilePaths(repository, folder, env);
   const bytes = readFileSync(from);
+  if (isCopy(to, bytes)) return () => undefined; // of an init that was cut short
   if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) {
     const hint = `compare them (diff ${shellWord(from)} ${shellWord(to)}) and remove one`;
     throw new CliError("INPUT", `${to} exists already; ${from} was not taken`, hint);
