@@ -18,7 +18,12 @@ import {
   locationOf,
 } from "../setup/location.ts";
 import { keystoreForNewKey, makeNewKey } from "../setup/new-key.ts";
-import { checkVaultFolder, defaultVaultFolder, hasRootEnvFile } from "../setup/repository-files.ts";
+import {
+  checkVaultFolder,
+  defaultVaultFolder,
+  hasRootEnvFile,
+  removeRootEnvFile,
+} from "../setup/repository-files.ts";
 import { otherVaultFolders, requireOwnFolder } from "../setup/vault-folders.ts";
 import { settleSetup } from "../vault/environment.ts";
 import { takeOver } from "../vault/take-over.ts";
@@ -62,8 +67,12 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
   const before = loadEnvConfig(host, repo, env);
   if (before !== null && input.takeOver && earlier?.became === "published") {
     const meant = await chooseLocation(context, input, { repo, env }, locationOf(before));
-    if (!isElsewhere(meant, locationOf(before)))
-      return describeFinished(repo, env, before, earlier.passphraseIn);
+    if (!isElsewhere(meant, locationOf(before))) {
+      const finished = describeFinished(repo, env, before, earlier.passphraseIn);
+      if (!input.takeEnvFile || flags.dryRun || !hasRootEnvFile(repository, env)) return finished;
+      removeRootEnvFile(repository, before.files.vaultFolder, env);
+      return { ...finished, tookEnvFile: `.env.${env}` };
+    }
   }
   const approach = await chooseApproach(context, input, before, `${repo}/${env}`);
   const kept = approach === "keep" || approach === "edit" ? before : null;

@@ -137,7 +137,8 @@ describe("a take-over", () => {
     writeFileSync(join(theirs.root, "infra/vault/demo/.env.demo"), "A=theirs\n");
     await push(theirs.context({ env }), { env: "demo" });
     const place = makeWorkplace();
-    const takeOver = () => init(place.context({ env }), { ...input, takeOver: true });
+    writeFileSync(join(place.root, ".env.demo"), "A=ours\n");
+    const takeOver = () => init(place.context({ env }), { ...input, takeOver: true, takeEnvFile: true });
     s3.inject({ method: "PUT", key: /manifest$/, times: 1, fault: { cut: "after" } });
     s3.inject({ method: "GET", key: /manifest$/, skip: 1, times: 3, fault: { answer: { status: 503 } } });
     await expect(takeOver()).rejects.toMatchObject({
@@ -145,7 +146,8 @@ describe("a take-over", () => {
       hint: expect.stringContaining("run the same command again"),
     });
     const key = await (await openKeystore(place.context().host)).get("acme_shop/demo");
-    expect(await takeOver()).toMatchObject({ did: "take-over", prefix: PREFIX });
+    expect(await takeOver()).toMatchObject({ did: "take-over", prefix: PREFIX, tookEnvFile: ".env.demo" });
+    expect(existsSync(join(place.root, ".env.demo"))).toBe(false);
     expect(await (await openKeystore(place.context().host)).get("acme_shop/demo")).toBe(key);
     expect(s3.objects.get(`${PREFIX}manifest`)?.metadata.gen).toBe("2");
     writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=mine\n");
