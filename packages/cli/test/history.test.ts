@@ -12,6 +12,7 @@ import {
   backupRestore,
   describeBackupDiff,
   describeBackupList,
+  describeBackupRestore,
 } from "../src/commands/backup.ts";
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
@@ -87,6 +88,7 @@ test("a backup from before a take-over opens with the passphrase of then, and ro
   await rotatePassphrase(place.context(), { env });
   const given = { env, backup, oldPassphraseFile: old };
   expect((await backupDiff(place.context(), given)).scalars.changed).toEqual(["VALUE"]);
+  await setValue(place, "another edit");
   // Not in the second of the one that was put aside, whose name it would have.
   const later = { host: { now: () => Date.now() + 2000 } };
   expect(await backupRestore(place.context(later), given)).toMatchObject({ updated: true });
@@ -286,7 +288,7 @@ test("a manifest without its seal says what to do; that works, and older version
   );
 });
 
-test("what a pull replaced is listed and comes back, and so does what that replaced", async () => {
+test("what a pull replaced is listed and comes back, and what that replaces is a version or a backup", async () => {
   const place = await publishValues("one");
   await expect(backupRestore(place.context(), { env })).rejects.toMatchObject({ code: "INPUT" });
   await setValue(place, "precious edit");
@@ -294,9 +296,18 @@ test("what a pull replaced is listed and comes back, and so does what that repla
   expect(await value(place)).toBe("one");
   const [backup] = (await backupList(place.context(), { env })).backups;
   expect(readFileSync(backup!.path, "latin1")).not.toContain("precious");
-  const result = await backupRestore(place.context(), { env, backup: backup!.backup });
-  expect(result).toMatchObject({ updated: true, changed: [".env.demo"], kept: expect.any(String) });
+  const given = { env, backup: backup!.backup };
+  const [{ timestamp } = { timestamp: "" }] = (await versions(place.context(), { env })).versions;
+  const result = await backupRestore(place.context(), given);
+  expect(result).toMatchObject({ updated: true, changed: [".env.demo"], kept: null, was: timestamp });
+  expect(describeBackupRestore(result).notes).toContain(
+    `what was there is version ${timestamp}: vsync pull demo --version ${timestamp} --force brings it back`,
+  );
   expect(await value(place)).toBe("precious edit");
+  await pull(place.context(), { env, version: timestamp, force: true });
+  expect(await value(place)).toBe("one");
+  await setValue(place, "another edit");
+  expect(await backupRestore(place.context(), given)).toMatchObject({ kept: expect.any(String), was: null });
   expect((await diff(place.context(), { env })).scalars.changed).toEqual(["VALUE"]);
   expect((await backupList(place.context(), { env })).backups).toHaveLength(2);
   expect(await backupRestore(place.context(), { env, backup: backup!.backup })).toMatchObject({
@@ -365,6 +376,26 @@ test("a backup can be looked into before it is brought back: names, and values o
   });
 });
 
+test("looking through ten backups loses none and makes none; the pull that drops one says which", async () => {
+  const place = await publishValues("one");
+  const pullOver = async (edit: string): Promise<string> => {
+    await setValue(place, edit);
+    const context = place.context();
+    await pull(context, { env, backup: true });
+    return context.said().err;
+  };
+  for (let count = 0; count < 10; count++) expect(await pullOver(`edit ${count}`)).not.toMatch("dropped");
+  const listed = async () => (await backupList(place.context(), { env })).backups.map(({ backup }) => backup);
+  const ten = await listed();
+  for (const [index, backup] of ten.entries()) {
+    await backupRestore(place.context(), { env, backup });
+    expect(await value(place)).toBe(`edit ${9 - index}`);
+  }
+  expect(await listed()).toEqual(ten);
+  expect(await pullOver("edit 10")).toMatch(`of the backups the newest ten stay; dropped: ${ten.at(-1)}\n`);
+  expect((await listed()).slice(1)).toEqual(ten.slice(0, -1));
+});
+
 test("the oldest of ten backups survives being restored when the swap of the folder fails", async () => {
   const place = await publishValues("one");
   for (let edit = 1; edit <= 10; edit++) {
@@ -383,7 +414,7 @@ test("the oldest of ten backups survives being restored when the swap of the fol
   expect(await value(place)).toBe("edit 11");
   expect(await backupRestore(place.context(), { env, backup })).toMatchObject({ updated: true });
   expect(await value(place)).toBe("edit 1");
-  expect(await list()).toHaveLength(10);
+  expect(await list()).toHaveLength(11);
 });
 
 test("where the current bundle is lost, the folder that is in step brings it back, and nothing says otherwise", async () => {

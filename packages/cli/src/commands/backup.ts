@@ -14,10 +14,10 @@ import { withModes } from "../vault/file-modes.ts";
 import { replaceFolder } from "../vault/folder-swap.ts";
 import {
   backupPath,
+  findBackup,
   listBackups,
   loadBackup,
   loadKeptBase,
-  pruneBackups,
   saveBackup,
 } from "../vault/kept-bundles.ts";
 import { loadLedger } from "../vault/ledger.ts";
@@ -64,8 +64,10 @@ export interface BackupRestoreResult extends Changes {
   readonly backup: string;
   /** False: the folder was equal already, or --dry-run. */
   readonly updated: boolean;
-  /** Where what the folder held before is kept now, or null when nothing was replaced. */
+  /** The backup that holds what the folder held before; null when nothing was replaced, or `was` tells. */
   readonly kept: string | null;
+  /** The version that the folder held before, unedited: it needs no backup. Null otherwise. */
+  readonly was: string | null;
 }
 
 export async function backupList(
@@ -138,12 +140,14 @@ export async function backupRestore(context: Context, input: BackupInput): Promi
 }
 
 export function describeBackupRestore(result: BackupRestoreResult): Said {
-  const { env, backup, updated, kept } = result;
+  const { env, backup, updated, kept, was } = result;
   if (!updated && countChanges(result) === 0)
     return { notes: [`the vault folder of ${env} equals backup ${backup} already`] };
   if (!updated) return { notes: [`would bring back backup ${backup}: ${formatChanges(result)}`] };
   const notes = [`the vault folder of ${env} is what backup ${backup} holds: ${formatChanges(result)}`];
-  if (kept !== null) notes.push(`what was there is a backup itself now: ${kept}`);
+  if (kept !== null) notes.push(`what was there is kept as a backup: ${kept}`);
+  if (was !== null)
+    notes.push(`what was there is version ${was}: vsync pull ${env} --version ${was} --force brings it back`);
   return { notes: [...notes, `nothing is published yet: vsync diff ${env}, then vsync push ${env}`] };
 }
 
@@ -159,8 +163,8 @@ async function restoreBackup(
   const { backup, files } = await openNamed({ paths, config }, remote.keys, input, oldPassphrase, command);
   const before = readFolder(local.platform, vaultFolder, files);
   const changes = compareVaults(before.files, files);
-  const result = { env, backup, ...changes };
-  if (countChanges(changes) === 0) return { ...result, updated: false, kept: null };
+  const result = { env, backup, ...changes, kept: null, was: null };
+  if (countChanges(changes) === 0) return { ...result, updated: false };
   const synced = syncedHere(loadLedger(paths), before.listing, vaultFolder);
   const base = synced && (await loadKeptBase(paths, remote.keys, synced.timestamp));
   const taken = base && (await takenOut(env, base, files));
@@ -169,10 +173,17 @@ async function restoreBackup(
       `backup ${backup} takes out or replaces what version ${synced.timestamp} has: ${taken}. If a teammate published that, a push would undo it: vsync backup diff ${env} shows what is whose, vsync set ${env} <NAME> brings values over one by one`,
     );
   }
-  if (dryRun) return { ...result, updated: false, kept: null };
+  if (dryRun) return { ...result, updated: false };
   if (synced === null) throw neverSynced(env);
+  const isBefore = (other: VaultFiles): boolean =>
+    countChanges(compareVaults(withModes(local.platform, before.files, other), other)) === 0;
   const isThere = before.listing !== null;
-  const kept = isThere ? await saveBackup(paths, remote.keys, before.files, local.now()) : null;
+  const was = isThere && base && isBefore(base) ? synced.timestamp : null;
+  const kept =
+    isThere && was === null
+      ? ((await findBackup(paths, remote.keys, isBefore)) ??
+        (await saveBackup(paths, remote.keys, before.files, local.now())))
+      : null;
   replaceFolder(paths, {
     folder: vaultFolder,
     before: before.listing,
@@ -181,8 +192,7 @@ async function restoreBackup(
     audit: null,
     now: local.now,
   });
-  pruneBackups(paths);
-  return { ...result, updated: true, kept };
+  return { ...result, updated: true, kept, was };
 }
 
 /** Names of values and files of the base that the backup does not have, or has otherwise; null: there are none. */

@@ -80,7 +80,7 @@ export function declareBackup(program: Command, execute: Execute): void {
   group
     .command("restore <env> [backup]")
     .description(
-      "bring one back into the vault folder (the newest, unless named); what is there becomes a backup",
+      "bring one back into the vault folder (the newest, unless named); edits there become a backup",
     )
     .option("--old-passphrase-file <path>", OLD_PASSPHRASE)
     .action((env: string, backup: string | undefined, options) =>

@@ -102,9 +102,24 @@ export async function saveBackup(
   return path;
 }
 
-/** Drops all but the newest ten. Only once the folder is replaced: until then an old one may be what it is to become. */
-export function pruneBackups(paths: StatePaths): void {
-  for (const old of listBackups(paths).slice(0, -BACKUPS_KEPT)) removePrivateFile(backupPath(paths, old));
+/** The path of the newest backup under these keys whose files are the same; null: there is none. */
+export async function findBackup(
+  paths: StatePaths,
+  keys: VaultKeys,
+  isSame: (files: VaultFiles) => boolean,
+): Promise<string | null> {
+  for (const timestamp of listBackups(paths).reverse()) {
+    const files = await loadBackup(paths, keys, timestamp);
+    if (files !== null && isSame(files)) return backupPath(paths, timestamp);
+  }
+  return null;
+}
+
+/** Drops all but the newest ten, and returns their timestamps. */
+export function pruneBackups(paths: StatePaths): readonly string[] {
+  const old = listBackups(paths).slice(0, -BACKUPS_KEPT);
+  for (const timestamp of old) removePrivateFile(backupPath(paths, timestamp));
+  return old;
 }
 
 /** Encrypts bases and backups anew, those that open under the old keys; safe to be done twice. */

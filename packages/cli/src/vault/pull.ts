@@ -116,7 +116,8 @@ export async function pullVault(
     now: local.now,
   });
   if (audit !== null) await writeAuditRow(audit, version, false);
-  if (backup !== null) pruneBackups(local.paths);
+  const dropped = backup === null ? [] : pruneBackups(local.paths);
+  if (dropped.length > 0) terminal.note(`of the backups the newest ten stay; dropped: ${dropped.join(", ")}`);
   return { ...result, updated: true, backup };
 }
 
