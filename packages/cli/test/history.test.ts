@@ -17,7 +17,7 @@ import {
 import { diff } from "../src/commands/diff.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
-import { passphraseShow } from "../src/commands/passphrase-show.ts";
+import { type PassphraseShowInput, passphraseShow } from "../src/commands/passphrase-show.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
@@ -101,6 +101,33 @@ test("a backup from before a take-over opens with the passphrase of then, and ro
   expect(await backupRestore(place.context(), { env })).toMatchObject({ backup: both[0]!.backup });
   writeFileSync(old, "another passphrase");
   await expect(backupDiff(place.context(), given)).rejects.toMatchObject(refusal);
+});
+
+test("a backup from before a take-over opens after a rotation too, with the older of the replaced passphrases", async () => {
+  const place = await publishValues("one");
+  await setValue(place, "edited");
+  await pull(place.context(), { env, backup: true });
+  const [{ backup } = { backup: "" }] = (await backupList(place.context(), { env })).backups;
+  await init(place.context(), { env, ...place.bucket, iterations: 100_000, overwrite: true, takeOver: true });
+  await rotatePassphrase(place.context(), { env });
+  const show = async (input: Omit<PassphraseShowInput, "env" | "out">) => {
+    const context = place.context();
+    const out = join(place.folder, `old-${input.nth}`);
+    await passphraseShow(context, { env, out, replaced: true, ...input });
+    return { oldPassphraseFile: out, said: context.said().err };
+  };
+  const newest = await show({});
+  expect(newest.said).toContain(
+    "older ones are kept too (1); the next: vsync passphrase show demo --replaced --nth 2 --out <file>",
+  );
+  await expect(backupRestore(place.context(), { env, backup, ...newest })).rejects.toMatchObject({
+    code: "WRONG_PASSPHRASE",
+  });
+  const older = await show({ nth: 2 });
+  expect(older.said).toBe("");
+  expect(await backupRestore(place.context(), { env, backup, ...older })).toMatchObject({ updated: true });
+  expect(await value(place)).toBe("edited");
+  await expect(show({ nth: 3 })).rejects.toMatchObject({ code: "NOT_CONFIGURED" });
 });
 
 test("of a backup whose config no release put aside it is said that its salt is gone", async () => {

@@ -19,6 +19,7 @@ import { loadEnvConfig } from "../src/config/env-config.ts";
 import { envStateFolder } from "../src/config/paths.ts";
 import { knownOrigins } from "../src/identity/repository.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
+import { replacedPassphrases } from "../src/keys/replaced-passphrases.ts";
 import { acquireLock } from "../src/vault/lock.ts";
 import { type ContextOptions, makeWorkplace, type Workplace } from "./workplace.ts";
 
@@ -114,6 +115,27 @@ test("an old file never replaces a newer key, and a new one brings the machine o
   expect((await importTo(laptop, await exportFrom(old))).environments).toMatchObject([{ did: "rekeyed" }]);
   expect(await stored(laptop, `${REPO}/demo`)).toBe(await stored(old, `${REPO}/demo`));
   await pull(laptop.context(), { env: "demo" });
+});
+
+test("every replaced passphrase comes along, and none that the machine has itself is lost to them", async () => {
+  const [old, laptop] = [await setUp("demo"), makeWorkplace()];
+  const account = `${REPO}/demo#replaced`;
+  const replaced = async (place: Workplace) =>
+    await replacedPassphrases(await openKeystore(place.context().host), account);
+  await importTo(laptop, await exportFrom(old));
+  for (let count = 0; count < 3; count++) await rotatePassphrase(old.context(), { env: "demo" });
+  const [third, second, first] = await replaced(old);
+  const keys = await exportFrom(old);
+  await importTo(laptop, keys);
+  expect(await replaced(laptop)).toEqual([first, third, second]);
+  await importTo(laptop, keys);
+  expect(await replaced(laptop)).toEqual([first, third, second]);
+  const anew = makeWorkplace();
+  await importTo(anew, keys);
+  expect(await replaced(anew)).toEqual([third, second, first]);
+  expect((await keystoreList(anew.context())).environments).toMatchObject([
+    { env: "demo", key: true, earlierKey: true },
+  ]);
 });
 
 test("where only the config was lost, the file brings it back, and what was remembered is still there", async () => {

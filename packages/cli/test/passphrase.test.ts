@@ -5,8 +5,9 @@ import { describe, expect, test } from "vitest";
 import { init } from "../src/commands/init.ts";
 import { passphraseShow } from "../src/commands/passphrase-show.ts";
 import { readSecretInput, readSecretKey } from "../src/config/secret-input.ts";
-import { openKeystore } from "../src/keys/keystore.ts";
+import { type Keystore, openKeystore } from "../src/keys/keystore.ts";
 import { requirePassphrase } from "../src/keys/passphrase.ts";
+import { keepReplaced, replacedPassphrases } from "../src/keys/replaced-passphrases.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 function secretFile(place: Workplace, content: string | Uint8Array, mode = 0o600): string {
@@ -176,6 +177,37 @@ describe("the file keystore", () => {
       });
     },
   );
+});
+
+describe("replaced passphrases", () => {
+  const account = "acme/demo#replaced";
+
+  test("are all kept, newest first, and each once", async () => {
+    const keystore = await openKeystore(makeWorkplace().context().host);
+    expect(await replacedPassphrases(keystore, account)).toEqual([]);
+    for (const passphrase of ["one", "two", "two", "three", "one"])
+      await keepReplaced(keystore, account, passphrase);
+    expect(await keystore.get(account)).toBe("one");
+    expect(await replacedPassphrases(keystore, account)).toEqual(["one", "three", "two"]);
+  });
+
+  test("are all kept by one that was killed before it was done, and is done again", async () => {
+    const keystore = await openKeystore(makeWorkplace().context().host);
+    await keepReplaced(keystore, account, "one");
+    const dying: Keystore = {
+      ...keystore,
+      set: async (name, secret) => {
+        if (name === account) throw new Error("killed");
+        await keystore.set(name, secret);
+      },
+    };
+    for (let times = 0; times < 2; times++)
+      await expect(keepReplaced(dying, account, "two")).rejects.toThrow("killed");
+    expect(await replacedPassphrases(keystore, account)).toEqual(["one"]);
+    await keepReplaced(keystore, account, "two");
+    expect(await replacedPassphrases(keystore, account)).toEqual(["two", "one"]);
+    expect(await keystore.list()).toEqual([account, `${account}-1`]);
+  });
 });
 
 describe("passphrase show", () => {

@@ -15,6 +15,8 @@ import {
 export interface KeyFileEnvironment extends SharedEnvironment {
   /** The passphrase before the last rotation: older versions open with it. */
   readonly replaced?: string;
+  /** Those before that one, newest first. */
+  readonly older?: readonly string[];
   /** Git origins that use the repository's name. */
   readonly origins: readonly string[];
 }
@@ -37,12 +39,23 @@ export async function decodeKeyFile(passphrase: string, bytes: Uint8Array): Prom
   if (!Array.isArray(environments)) throw damaged(SLK1, "it holds no list of environments");
   return environments.map((value: unknown) => {
     if (!isObject(value)) throw damaged(SLK1, "an environment in it is none");
-    const { replaced, origins } = value;
-    const areStrings = Array.isArray(origins) && origins.every((origin) => typeof origin === "string");
-    if (!areStrings) throw damaged(SLK1, "it holds no origins");
-    if (replaced !== undefined && typeof replaced !== "string")
+    const { replaced, older, origins } = value;
+    if (!areStrings(origins)) throw damaged(SLK1, "it holds no origins");
+    if (
+      (replaced !== undefined && typeof replaced !== "string") ||
+      (older !== undefined && !areStrings(older))
+    )
       throw damaged(SLK1, "an earlier passphrase in it is none");
     const environment = readSharedEnvironment(SLK1, new Map(Object.entries(value)));
-    return { ...environment, ...(replaced !== undefined && { replaced }), origins };
+    return {
+      ...environment,
+      ...(replaced !== undefined && { replaced }),
+      ...(older !== undefined && { older }),
+      origins,
+    };
   });
+}
+
+function areStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

@@ -12,7 +12,7 @@ const prod = {
   key: "a passphrase",
   origins: ["git.example/shop"],
 };
-const dev = { ...prod, env: "dev", replaced: "the one before", origins: [] };
+const dev = { ...prod, env: "dev", replaced: "the one before", older: ["the one before that"], origins: [] };
 
 const encode = (environments: unknown): Promise<Uint8Array> =>
   encodeKeyFile("six words", environments as KeyFileEnvironment[]);
@@ -41,6 +41,7 @@ test.each<[string, unknown, RegExp]>([
     [{ ...prod, replaced: 1 }],
     /an earlier passphrase in it is none/,
   ],
+  ["older ones of another type", [{ ...dev, older: [1] }], /an earlier passphrase in it is none/],
   ["no repository", [{ ...prod, repo: 1 }], /names no repository and environment/],
   ["no environment", [{ ...prod, env: undefined }], /names no repository and environment/],
   ["no config", [{ ...prod, config: [] }], /holds no config/],

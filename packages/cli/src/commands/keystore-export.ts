@@ -13,6 +13,7 @@ import { warnIfCommittable } from "../identity/committable.ts";
 import { checkEnvName, findRepository, knownOrigins, normaliseName } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
+import { replacedPassphrases } from "../keys/replaced-passphrases.ts";
 import { chosenSharePassphrase, generateSharePassphrase } from "../keys/share-passphrase.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { statePaths } from "../vault/state-paths.ts";
@@ -132,14 +133,15 @@ async function collect(
   const { initProfile: _mine, ...config } = requireEnvConfig(host, repo, env);
   const key = await keystore.get(keyAccount(repo, env));
   if (key === null) return null;
-  const replaced = await keystore.get(replacedAccount(repo, env));
+  const [replaced, ...older] = await replacedPassphrases(keystore, replacedAccount(repo, env));
   const minGen = knownGeneration(config, loadLedger(paths));
   return {
     repo,
     env,
     config: { ...config, minGen },
     key,
-    ...(replaced !== null && { replaced }),
+    ...(replaced !== undefined && { replaced }),
+    ...(older.length > 0 && { older }),
     origins: knownOrigins(host, repo),
   };
 }

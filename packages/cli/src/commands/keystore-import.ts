@@ -10,6 +10,7 @@ import type { Context, Said } from "../context.ts";
 import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
+import { addReplaced } from "../keys/replaced-passphrases.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
 import { type Found, findEnvironment, type Names, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
@@ -151,7 +152,7 @@ async function carryOutAll(context: Context, keystore: Keystore, plans: readonly
 async function carryOut(context: Context, keystore: Keystore, one: Plan): Promise<void> {
   const { host } = context;
   const { received, did, found, config } = one;
-  const { repo, env, key, replaced, origins } = received;
+  const { repo, env, key, replaced, older = [], origins } = received;
   for (const origin of origins) recordOrigin(host, { name: repo, origin });
   const names = { repo, env };
   const isSameVault = did !== "import";
@@ -166,9 +167,7 @@ async function carryOut(context: Context, keystore: Keystore, one: Plan): Promis
   });
   if (replaced === undefined) return;
   const account = replacedAccount(repo, env);
-  await whileLocked(host, names, async () => {
-    if ((await keystore.get(account)) === null) await keystore.set(account, replaced);
-  });
+  await whileLocked(host, names, async () => await addReplaced(keystore, account, [replaced, ...older]));
 }
 
 /** The vault folders of the repository's environments that come in the same file. */

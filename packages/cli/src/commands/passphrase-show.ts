@@ -9,6 +9,7 @@ import type { Context, Said } from "../context.ts";
 import { warnIfCommittable } from "../identity/committable.ts";
 import { openKeystore } from "../keys/keystore.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
+import { replacedPassphrases } from "../keys/replaced-passphrases.ts";
 import { locateVault } from "../vault/local-vault.ts";
 import { locate } from "../vault/located.ts";
 
@@ -17,6 +18,8 @@ export interface PassphraseShowInput {
   readonly out?: string;
   /** The one before the last rotation: versions from before open with it. */
   readonly replaced?: boolean;
+  /** With `replaced`: 2 for the one before that, and so on. */
+  readonly nth?: number;
 }
 
 export type PassphraseShowResult =
@@ -25,7 +28,7 @@ export type PassphraseShowResult =
 
 export async function passphraseShow(
   context: Context,
-  { env, out, replaced = false }: PassphraseShowInput,
+  { env, out, replaced = false, nth = 1 }: PassphraseShowInput,
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
   const repo = locate(context, env).repository.name;
@@ -38,7 +41,7 @@ export async function passphraseShow(
   }
   await locateVault(context, env); // an interrupted rotation may have brought another passphrase into force
   const text = replaced
-    ? await replacedPassphrase(context, repo, env)
+    ? await replacedPassphrase(context, repo, env, nth)
     : (await requirePassphrase(context, repo, env)).text;
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
@@ -61,12 +64,25 @@ export function describePassphraseShow(result: PassphraseShowResult): Said {
   };
 }
 
-async function replacedPassphrase({ host }: Context, repo: string, env: string): Promise<string> {
+async function replacedPassphrase(
+  { host, terminal }: Context,
+  repo: string,
+  env: string,
+  nth: number,
+): Promise<string> {
   const keystore = await openKeystore(host);
-  const text = await keystore.get(replacedAccount(repo, env));
-  if (text !== null) return text;
-  const message = `${keystore.description} holds no passphrase from before a rotation of ${repo}/${env}`;
-  throw new CliError("NOT_CONFIGURED", message, "ask a teammate who may have kept it");
+  const kept = await replacedPassphrases(keystore, replacedAccount(repo, env));
+  const text = kept[nth - 1];
+  if (text === undefined) {
+    const which = nth === 1 ? "no passphrase" : `no ${nth} passphrases`;
+    const message = `${keystore.description} holds ${which} from before a rotation of ${repo}/${env}`;
+    throw new CliError("NOT_CONFIGURED", message, "ask a teammate who may have kept it");
+  }
+  if (nth < kept.length) {
+    const next = `vsync passphrase show ${env} --replaced --nth ${nth + 1} --out <file>`;
+    terminal.note(`older ones are kept too (${kept.length - nth}); the next: ${next}`);
+  }
+  return text;
 }
 
 function writeNew(path: string, text: string): void {

@@ -1,7 +1,7 @@
 // The two strings an application needs.
 
 import { type Command, Option } from "commander";
-import { audited, type Execute, fileToWrite } from "./declare.ts";
+import { audited, count, type Execute, fileToWrite } from "./declare.ts";
 
 export function declareRuntimeToken(program: Command, execute: Execute): void {
   const formats = new Option("--format <name>", "what to print it for");
@@ -34,6 +34,11 @@ export function declarePassphrase(program: Command, execute: Execute): void {
     .description("show it on the terminal, after a question, or write it to a file")
     .option("--out <file>", "write it to a new file of mode 0600 instead", fileToWrite)
     .option("--replaced", "the one before the last rotation, for versions from before it")
+    .addOption(
+      new Option("--nth <n>", "of those that were replaced: 2 for the one before that, and so on")
+        .argParser(count)
+        .implies({ replaced: true }),
+    )
     .action((env: string, options) =>
       execute(async (context) => {
         const { passphraseShow, describePassphraseShow } = await import("../commands/passphrase-show.ts");

@@ -6,6 +6,7 @@ import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts"
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
+import { keepReplaced } from "../keys/replaced-passphrases.ts";
 import { noteKey } from "../vault/setup-journal.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
 import type { Found, Names } from "./found.ts";
@@ -74,7 +75,7 @@ export async function replaceKey(
     await put(aside, keptBefore);
   };
   try {
-    if (before !== null && before !== passphrase) await keystore.set(aside, before);
+    if (before !== null && before !== passphrase) await keepReplaced(keystore, aside, before);
     noteKey(paths, before === null ? "made" : "replaced");
     await keystore.set(account, passphrase);
   } catch (error) {

@@ -13,6 +13,7 @@ import { removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import type { Passphrase } from "../keys/passphrase.ts";
+import { keepReplaced } from "../keys/replaced-passphrases.ts";
 import { openBucket } from "./bucket.ts";
 import { rekeyKeptBundles } from "./kept-bundles.ts";
 import type { Located } from "./located.ts";
@@ -78,7 +79,7 @@ export async function promote(
   { timestamp, generation }: FinishedRotation,
 ): Promise<void> {
   await rekeyKeptBundles(paths, old.keys, next.keys);
-  if (old.passphrase !== next.passphrase) await keystore.set(replaced, old.passphrase);
+  if (old.passphrase !== next.passphrase) await keepReplaced(keystore, replaced, old.passphrase);
   await keystore.set(inForce, next.passphrase);
   // First: a journal that finds nothing staged would be taken for one of a rotation that had sent nothing.
   writeStateFile(paths.rotation, { ...loadJournal(paths), promoted: { timestamp, generation } });
