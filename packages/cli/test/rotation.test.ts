@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWith } from "@muthuishere/vsync-s3-client";
 import { describe, expect, test } from "vitest";
@@ -472,6 +472,30 @@ describe("interrupted", () => {
     await versions(place.context(), { env });
     expect(await stored(place)).toBe(next);
   });
+
+  test.each(["staged", "promoted"])(
+    "with the new one %s, and a file keystore that has moved since: what is in it decides",
+    async (when) => {
+      const place = await setUp();
+      const { next } = await killedAfterTheSwap(place);
+      if (when === "promoted") {
+        const killed = watchDisk(
+          ({ operation, path }) => {
+            if (operation === "unlink" && path.endsWith("%23next")) throw new Error("killed");
+          },
+          () => versions(place.context(), { env }),
+        );
+        await expect(killed).rejects.toThrow("killed");
+      }
+      const moved = join(place.home, "moved");
+      renameSync(join(place.home, "keystore"), moved);
+      const options = { env: { VSYNC_KEYSTORE: `file:${moved}` } };
+      expect(await pull(place.context(options), { env })).toMatchObject({ generation: 2 });
+      const keystore = await openKeystore(place.context(options).host);
+      expect(await keystore.list()).toEqual([account, `${account}#replaced`]);
+      expect(await keystore.get(account)).toBe(next);
+    },
+  );
 
   test("passphrase show and run --remote use the passphrase that is in force", async () => {
     const place = await setUp();

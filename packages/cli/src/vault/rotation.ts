@@ -114,7 +114,10 @@ export async function settleRotation(
   const journal = loadJournal(paths);
   if (journal === null) return undecided;
   const places = await keyPlaces(context, located);
-  if (places.keystore.description !== journal.keystore) throw stagedElsewhere(env, journal, places);
+  const isElsewhere = places.keystore.description !== journal.keystore;
+  const decisive = journal.promoted === null ? places.staged : places.inForce;
+  if (isElsewhere && (await places.keystore.get(decisive)) === null)
+    throw stagedElsewhere(env, journal, places);
   const says = (became: string): void =>
     context.terminal.note(`an interrupted rotation of ${env}'s passphrase was ${became}`);
   if (journal.promoted !== null) {
