@@ -473,6 +473,51 @@ describe("interrupted", () => {
     expect(await stored(place)).toBe(next);
   });
 
+  describe("and its journal damaged:", () => {
+    const damage = (place: { state: string }) =>
+      writeFileSync(join(place.state, "rotation.json"), '{"version"', { mode: 0o600 });
+
+    test("what the bucket has under the staged passphrase brings that into force", async () => {
+      const place = await setUp();
+      const { old, next } = await killedAfterTheSwap(place);
+      damage(place);
+      expect(await pull(place.context(), { env })).toMatchObject({ generation: 2 });
+      expect([await stored(place), await stored(place, `${account}#replaced`)]).toEqual([next, old]);
+      expect(existsSync(join(place.state, "rotation.json"))).toBe(false);
+    });
+
+    test("what the bucket has under the old one, with nothing on its way, undoes the rotation", async () => {
+      const place = await setUp();
+      const old = await stored(place);
+      await store(place, `${account}#next`, "the staged passphrase, 44 characters long..");
+      damage(place);
+      expect(await pull(place.context(), { env })).toMatchObject({ generation: 1 });
+      expect([await stored(place), await stored(place, `${account}#next`)]).toEqual([old, null]);
+    });
+
+    test("a publish that is yet to be noted down is settled first, and decides", async () => {
+      const place = await setUp();
+      const old = await stored(place);
+      await expect(killedAsItNotes(() => rotate(place))).rejects.toMatchObject({ code: "PARTIAL" });
+      damage(place);
+      expect(await pull(place.context(), { env })).toMatchObject({ generation: 2 });
+      expect(await stored(place, `${account}#replaced`)).toBe(old);
+      expect((await audit(place.context(), { env, verify: true })).findings).toEqual([]);
+    });
+
+    test("where nothing is staged it stays until it is moved away, as the hint says", async () => {
+      const place = await setUp();
+      damage(place);
+      const journal = join(place.state, "rotation.json");
+      await expect(pull(place.context(), { env })).rejects.toMatchObject({
+        code: "CORRUPT",
+        hint: expect.stringMatching(`^mv ${journal} ${journal}.damaged {3}then run the same command again`),
+      });
+      renameSync(journal, `${journal}.damaged`);
+      await pull(place.context(), { env });
+    });
+  });
+
   test.each(["staged", "promoted"])(
     "with the new one %s, and a file keystore that has moved since: what is in it decides",
     async (when) => {

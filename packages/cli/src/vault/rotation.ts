@@ -24,8 +24,11 @@ import { isCount, isRecord, readStateFile, writeStateFile } from "./state-file.t
 import type { StatePaths } from "./state-paths.ts";
 
 interface Journal {
-  /** Of the manifest that the rotation replaces: while it stands there, the swap may still arrive. */
-  readonly baseEtag: string;
+  /**
+   * Of the manifest that the rotation replaces: while it stands there, the swap may still arrive. Null: a damaged journal
+   * had it; the pending publish alone says then what may.
+   */
+  readonly baseEtag: string | null;
   /** Where the new passphrase is staged: another keystore knows nothing of it. */
   readonly keystore: string;
   /** What was published under the new passphrase, once that is in force; null: not yet. */
@@ -111,9 +114,9 @@ export async function settleRotation(
 ): Promise<{ readonly passphrase: Passphrase; readonly finished: FinishedRotation | null }> {
   const { paths, config, env } = located;
   const undecided = { passphrase: given, finished: null };
-  const journal = loadJournal(paths);
-  if (journal === null) return undecided;
   const places = await keyPlaces(context, located);
+  const journal = await loadOrMendJournal(paths, places);
+  if (journal === null) return undecided;
   const isElsewhere = places.keystore.description !== journal.keystore;
   const decisive = journal.promoted === null ? places.staged : places.inForce;
   if (isElsewhere && (await places.keystore.get(decisive)) === null)
@@ -168,8 +171,8 @@ export async function settleRotation(
 
 /** What an interrupted rotation left behind. */
 export interface BegunRotation {
-  /** Of the manifest that it was to replace. */
-  readonly baseEtag: string;
+  /** Of the manifest that it was to replace, if it is known. */
+  readonly baseEtag: string | null;
   readonly old: { readonly passphrase: string; readonly keys: VaultKeys };
   readonly next: { readonly passphrase: string; readonly keys: VaultKeys };
   readonly places: KeyPlaces;
@@ -204,17 +207,33 @@ function remoteOf({ config, env }: Located, store: ObjectStore, keys: VaultKeys)
   return { store, keys, prefix: config.prefix, env, singleWriter: config.singleWriter === true };
 }
 
+/** A damaged one is written anew where a passphrase is staged: the manifest tells which of the two is in force. */
+async function loadOrMendJournal(
+  paths: StatePaths,
+  { keystore, staged }: KeyPlaces,
+): Promise<Journal | null> {
+  try {
+    return loadJournal(paths);
+  } catch (error) {
+    const isDamaged = error instanceof CliError && error.code === "CORRUPT";
+    if (!isDamaged || (await keystore.get(staged)) === null) throw error;
+    const journal: Journal = { baseEtag: null, keystore: keystore.description, promoted: null };
+    writeStateFile(paths.rotation, { ...journal });
+    return journal;
+  }
+}
+
 function loadJournal(paths: StatePaths): Journal | null {
   const damage = {
     loss: "it says that a rotation was under way",
-    hint: "the staged passphrase is in the keystore under <repo>/<env>#next; vsync status tells which one opens the bucket",
+    hint: "then run the same command again; but where VSYNC_KEYSTORE was another at that rotation, set it as it was instead: what is staged there under <repo>/<env>#next decides",
   };
   return readStateFile(paths.rotation, parseJournal, damage);
 }
 
 function parseJournal({ baseEtag, keystore, promoted = null }: Record<string, unknown>): Journal | null {
   const sound =
-    typeof baseEtag === "string" &&
+    (baseEtag === null || typeof baseEtag === "string") &&
     typeof keystore === "string" &&
     (promoted === null || isFinishedRotation(promoted));
   return sound ? { baseEtag, keystore, promoted } : null;
