@@ -100,21 +100,13 @@ async function furnish(folder: string, flags: readonly string[]): Promise<World>
   const token = await alice.vsync(["runtime-token", "prod"]);
   writeFileSync(join(outside, "config"), token.stdout, { mode: 0o600 });
   await alice.vsync(["passphrase", "show", "prod", "--out", join(outside, "passphrase")]);
+  const application = blocksOf(read("README.md")).find(({ file }) => file === "app.mjs");
   for (const { repository } of Object.values(world.people)) {
     writeFileSync(join(repository, ".env.example"), "DATABASE_URL=\nSESSION_KEY=\n");
-    writeFileSync(join(repository, "app.mjs"), APPLICATION);
+    writeFileSync(join(repository, "app.mjs"), application?.text ?? "");
   }
   return world;
 }
-
-const APPLICATION = `
-import { open } from "@muthuishere/vsync-s3-client";
-
-if (process.env.DATABASE_URL === undefined) {
-  const vault = await open();
-  if (vault.envSource("DATABASE_URL") !== "vault") process.exit(1);
-}
-`;
 
 /** As the documents name a bucket, a reader has one of their own. */
 const EXAMPLE =

@@ -7,7 +7,7 @@
 //   ```sh status=5           the block must end with that status
 //   ```sh not-run="reason"   not at all
 //   ```sh without=<path>     after a misfortune: what is there, beside the clone, is gone
-//   ```js file=app.mjs       is that file in alice's clone from here on
+//   ```js file=app.mjs       is that file in alice's clone (with `as`, in theirs) from here on
 
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
