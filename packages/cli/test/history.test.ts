@@ -22,6 +22,7 @@ import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { restore } from "../src/commands/restore.ts";
 import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
+import { runtimeToken } from "../src/commands/runtime-token.ts";
 import { set } from "../src/commands/set.ts";
 import { describeVersions, versions } from "../src/commands/versions.ts";
 import { watchDisk } from "./vault/disk.ts";
@@ -479,6 +480,26 @@ test("where the manifest was deleted and there is no vault folder, the hint of p
   await restore(place.context(), { env, version: "previous" });
   expect(await pull(place.context(), { env })).toMatchObject({ generation: 4 });
   expect(await value(place)).toBe("two");
+});
+
+test("where the manifest was deleted, every command that needs it says so, and how it comes back", async () => {
+  const place = await publishValues("one", "two");
+  rmSync(join(place.stored, "manifest"));
+  const gone = {
+    code: "NOT_CONFIGURED",
+    message: expect.stringMatching(/^the manifest of demo is gone from .*, though generation 2 was there/),
+    hint: "find out who and why; then publish the vault folder anew: vsync push demo --recreate",
+  };
+  const context = place.context();
+  await expect(pull(context, { env })).rejects.toMatchObject(gone);
+  await expect(restore(context, { env, version: "previous" })).rejects.toMatchObject(gone);
+  await expect(rotatePassphrase(context, { env })).rejects.toMatchObject(gone);
+  await expect(versions(context, { env })).rejects.toMatchObject(gone);
+  await expect(diff(context, { env, remote: true })).rejects.toMatchObject(gone);
+  await runtimeToken(context, { env });
+  expect(context.said().err).toContain("vsync push demo --recreate");
+  expect(context.said().err).not.toContain("nothing has been pushed yet");
+  expect(await push(context, { env, recreate: true })).toMatchObject({ generation: 3 });
 });
 
 test("who looks for backups after a pull that was cut short has the vault folder back", async () => {

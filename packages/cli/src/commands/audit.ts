@@ -128,7 +128,7 @@ async function verify(environment: Environment): Promise<Finding[]> {
     for await (const version of walkHistory(remote, current)) versions.push(version);
   const stored = await listClosed(environment, segments);
   const findings = judgeLog({ segments, ended: step.value, stored, versions, rememberedChain, chains });
-  return missing === null ? findings : [{ file: null, row: null, problem: missing }, ...findings];
+  return missing === null ? findings : [{ file: null, row: null, problem: missing.message }, ...findings];
 }
 
 /** Null where the credentials may not list: then foreign files cannot be seen. */

@@ -90,18 +90,27 @@ async function lastSynced(context: Context, located: Located): Promise<Compared>
 
 async function fromBucket(context: Context, input: DiffInput): Promise<Compared> {
   const { env } = input;
-  const [{ withEnvironment }, { readStanding }, { fetchVersion }, { fetchOlderVersion }, { findVersion }] =
-    await Promise.all([
-      import("../vault/environment.ts"),
-      import("../vault/standing.ts"),
-      import("../vault/remote.ts"),
-      import("../vault/older-version.ts"),
-      import("../vault/history.ts"),
-    ]);
+  const [
+    { withEnvironment },
+    { missingManifest, readStanding },
+    { fetchVersion },
+    { fetchOlderVersion },
+    { findVersion },
+  ] = await Promise.all([
+    import("../vault/environment.ts"),
+    import("../vault/standing.ts"),
+    import("../vault/remote.ts"),
+    import("../vault/older-version.ts"),
+    import("../vault/history.ts"),
+  ]);
   const oldPassphrase = await readOldPassphrase(context, input);
   const fetch = async (environment: Environment): Promise<Compared> => {
-    const { current } = await readStanding(environment);
-    if (current === null) return { version: null, files: new Map() };
+    const { current, ledger } = await readStanding(environment);
+    if (current === null) {
+      const missing = missingManifest(environment, ledger);
+      if (missing !== null) throw missing;
+      return { version: null, files: new Map() };
+    }
     const { remote } = environment;
     const version = await findVersion(remote, current, input.version ?? current.timestamp);
     if (version === current.timestamp) {

@@ -12,7 +12,7 @@ import { fetchOlderVersion } from "../vault/older-version.ts";
 import type { Pending } from "../vault/pending.ts";
 import { publish } from "../vault/publish.ts";
 import { type CurrentVersion, fetchIfSound } from "../vault/remote.ts";
-import { readStanding } from "../vault/standing.ts";
+import { missingManifest, readStanding } from "../vault/standing.ts";
 
 export interface RestoreInput extends AuditInput {
   readonly env: string;
@@ -89,9 +89,12 @@ async function restoreVersion(
 ): Promise<RestoreResult> {
   const { env } = input;
   const { remote, local, terminal } = environment;
-  const { current } = await readStanding(environment, input.acceptRollback);
+  const { ledger, current } = await readStanding(environment, input.acceptRollback);
   if (current === null) {
-    throw new CliError("NOT_CONFIGURED", `${env} has no version to go back from`, `vsync push ${env}`);
+    throw (
+      missingManifest(environment, ledger) ??
+      new CliError("NOT_CONFIGURED", `${env} has no version to go back from`, `vsync push ${env}`)
+    );
   }
   const version = await findVersion(remote, current, input.version);
   const audit = auditIntent(environment, "restore", { ...input, meta: { ...input.meta, restored: version } });

@@ -19,7 +19,7 @@ import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { type CurrentVersion, fetchVersion } from "../vault/remote.ts";
 import { graceOf, publishAgain, rotateVault } from "../vault/rotate.ts";
 import { type FinishedRotation, keyPlaces, stagedPassphrase } from "../vault/rotation.ts";
-import { readStanding } from "../vault/standing.ts";
+import { missingManifest, readStanding } from "../vault/standing.ts";
 import { syncedHere } from "../vault/vault-folder.ts";
 
 export interface RotateInput extends AuditInput {
@@ -80,11 +80,8 @@ export async function rotatePassphrase(context: Context, input: RotateInput): Pr
     const { ledger, current } = standing;
     if (current === null) {
       const hint = `vsync push ${input.env}   first; or, if nobody has the passphrase yet: vsync init ${input.env} --overwrite`;
-      throw new CliError(
-        "NOT_CONFIGURED",
-        `nothing of ${input.env} is in the bucket to bring under a new passphrase`,
-        hint,
-      );
+      const message = `nothing of ${input.env} is in the bucket to bring under a new passphrase`;
+      throw missingManifest(environment, ledger) ?? new CliError("NOT_CONFIGURED", message, hint);
     }
     if (input.finish) return await finish(context, environment, opened, input, current);
     const running = runningGrace(current, environment.local.now());

@@ -18,7 +18,7 @@ import { type Environment, withEnvironment } from "../vault/environment.ts";
 import { knownGeneration, loadLedger } from "../vault/ledger.ts";
 import { type CurrentVersion, manifestKey, readCurrentVersion } from "../vault/remote.ts";
 import { runtimeConfig } from "../vault/runtime-config.ts";
-import { rememberGenuine, trustOf } from "../vault/standing.ts";
+import { missingManifest, rememberGenuine, trustOf } from "../vault/standing.ts";
 
 export type TokenFormat = "env" | "k8s" | "compose" | "github" | "systemd";
 
@@ -154,8 +154,11 @@ async function currentVersion(
   const ledger = loadLedger(local.paths);
   const current = await readCurrentVersion(remote, trustOf(environment, ledger), host.now());
   if (current === null) {
+    const missing = missingManifest(environment, ledger);
     terminal.warn(
-      `nothing has been pushed yet; an application cannot start before: vsync push ${remote.env}`,
+      missing === null
+        ? `nothing has been pushed yet; an application cannot start before: vsync push ${remote.env}`
+        : `${missing.message}; an application cannot start before it is back: ${missing.hint}`,
     );
   } else {
     rememberGenuine(environment, ledger, current);

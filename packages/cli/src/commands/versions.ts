@@ -44,8 +44,11 @@ export async function versions(context: Context, input: VersionsInput): Promise<
   const limit = input.all ? Number.POSITIVE_INFINITY : (input.limit ?? DEFAULT_LIMIT);
   const list = async (environment: Environment): Promise<VersionsResult> => {
     const { current, ledger } = await readStanding(environment);
-    if (current === null)
-      return { env, versions: [], more: false, ended: missingManifest(environment, ledger) };
+    if (current === null) {
+      const missing = missingManifest(environment, ledger);
+      if (missing !== null) throw missing;
+      return { env, versions: [], more: false, ended: null };
+    }
     const found: Version[] = [];
     const walk =
       key === undefined ? walkHistory(environment.remote, current) : walkChanges(environment, current, key);

@@ -3,7 +3,6 @@
 import type { VaultFiles } from "@vsync/envelope";
 import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { CliError, toCliError } from "../cli-error.ts";
-import { shellWord } from "../shell-word.ts";
 import {
   type Changes,
   compareVaults,
@@ -18,10 +17,10 @@ import { withModes } from "./file-modes.ts";
 import { replaceFolder } from "./folder-swap.ts";
 import { findVersion } from "./history.ts";
 import { keepBase, loadBase, pruneBackups, pruneBases, saveBackup } from "./kept-bundles.ts";
-import { type Ledger, loadLedger, type Synced, saveLedger, withSynced } from "./ledger.ts";
+import { loadLedger, type Synced, saveLedger, withSynced } from "./ledger.ts";
 import { type FetchedVersion, fetchOlderVersion } from "./older-version.ts";
 import { bundleKey, type CurrentVersion, fetchVersion, type Remote } from "./remote.ts";
-import { readStanding } from "./standing.ts";
+import { missingManifest, readStanding } from "./standing.ts";
 import { type Listing, listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
 
 export interface PullInput extends AuditInput {
@@ -65,7 +64,7 @@ export async function pullVault(
 
   terminal.step(2, STEPS, `asking ${remote.store.description} for the current version`);
   const { ledger, current } = await readStanding(environment, input.acceptRollback);
-  if (current === null) throw nothingThere(environment, ledger, listing !== null);
+  if (current === null) throw missingManifest(environment, ledger) ?? nothingYet(remote);
   const synced = syncedHere(ledger, listing, vaultFolder);
   const wanted = await findVersion(remote, current, input.version ?? current.timestamp);
   if (listing !== null && synced?.timestamp === wanted && isProvenUnchanged(listing, synced)) {
@@ -185,27 +184,11 @@ function describe(
   return { env, generation, timestamp, files: files.size, bytes, ...changes, backup: null };
 }
 
-function nothingThere(
-  { remote, vaultFolder }: Environment,
-  { highest }: Ledger,
-  hasFolder: boolean,
-): CliError {
-  const { env } = remote;
-  const { description } = remote.store;
-  if (highest === null) {
-    const message = `${description} holds no version of ${env} yet`;
-    return new CliError(
-      "NOT_CONFIGURED",
-      message,
-      `put secrets into the vault folder, then: vsync push ${env}`,
-    );
-  }
-  // The history is still in the bucket, and a manifest leads to it again.
-  const outOfNothing = `mkdir -p ${shellWord(vaultFolder)} && vsync push ${env} --recreate --force && vsync restore ${env} previous && vsync pull ${env}`;
+function nothingYet({ env, store }: Remote): CliError {
   return new CliError(
     "NOT_CONFIGURED",
-    `the manifest of ${env} is gone from ${description}, though generation ${highest.generation} was there: somebody deleted it`,
-    `find out who and why; then ${hasFolder ? "publish the vault folder anew" : "where somebody has a vault folder"}: vsync push ${env} --recreate${hasFolder ? "" : `; if nobody has: ${outOfNothing}`}`,
+    `${store.description} holds no version of ${env} yet`,
+    `put secrets into the vault folder, then: vsync push ${env}`,
   );
 }
 

@@ -1,6 +1,9 @@
 // What this machine knows of an environment, held against what the bucket says: docs/formats.md section 6.
 
+import { existsSync } from "node:fs";
 import { parseTimestamp } from "@vsync/envelope";
+import { CliError } from "../cli-error.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Environment } from "./environment.ts";
 import { knownGeneration, type Ledger, loadLedger, saveLedger, withGenuine } from "./ledger.ts";
 import { type CurrentVersion, readCurrentVersion, type Trust } from "./remote.ts";
@@ -26,10 +29,27 @@ export async function readStanding(
   return { ledger: rememberGenuine(environment, ledger, current, acceptRollback), current };
 }
 
-/** Where no manifest is: what is wrong with that, or null when there never was one. */
-export function missingManifest(environment: Pick<Environment, "config">, ledger: Ledger): string | null {
-  const seen = knownGeneration(environment.config, ledger);
-  return seen === 0 ? null : `the manifest is gone, though generation ${seen} was there: somebody deleted it`;
+/** Where no manifest is: that there was one, and how to go on; null when there never was. */
+export function missingManifest(
+  { config, remote: { env, store }, vaultFolder }: Environment,
+  ledger: Ledger,
+): CliError | null {
+  const seen = knownGeneration(config, ledger);
+  if (seen === 0) return null;
+  const recreate = `vsync push ${env} --recreate`;
+  // The history is still in the bucket, and a manifest leads to it again.
+  const outOfNothing =
+    ledger.highest === null
+      ? ""
+      : `; if nobody has: mkdir -p ${shellWord(vaultFolder)} && ${recreate} --force && vsync restore ${env} previous && vsync pull ${env}`;
+  const next = existsSync(vaultFolder)
+    ? `publish the vault folder anew: ${recreate}`
+    : `where somebody has a vault folder: ${recreate}${outOfNothing}`;
+  return new CliError(
+    "NOT_CONFIGURED",
+    `the manifest of ${env} is gone from ${store.description}, though generation ${seen} was there: somebody deleted it`,
+    `find out who and why; then ${next}`,
+  );
 }
 
 /** What the manifest is held against, from all that this machine knows. */
