@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -151,6 +159,23 @@ test("a manifest that somebody deleted, and a bucket that was put back", async (
     says: "it is gone, though generation 2 was there: somebody deleted it",
     fix: expect.stringContaining("vsync push demo --recreate"),
   });
+});
+
+test.each<[string, (path: string) => void]>([
+  ["is gone", rmSync],
+  ["was cut short", (path) => truncateSync(path, 200)],
+])("the bundle that the manifest names %s, and what mends it", async (_, damage) => {
+  const place = await setUp();
+  writeFileSync(join(place.root, "infra/vault/demo/.env.demo"), "A=1\n");
+  const { timestamp } = await push(place.context(), { env });
+  damage(join(place.folder, "bucket/acme_shop/demo", encodeURIComponent(`v=${timestamp}`)));
+  expect(of(await examine(place), "demo: manifest")).toMatchObject({
+    level: "fail",
+    code: "CORRUPT",
+    fix: expect.stringContaining("vsync push demo --force"),
+  });
+  await push(place.context(), { env, force: true });
+  expect(of(await examine(place), "demo: manifest")).toMatchObject({ level: "ok" });
 });
 
 test("a dry run writes no probe", async () => {

@@ -15,7 +15,7 @@ import {
 } from "@vsync/envelope";
 import type { Bucket, FetchedObject } from "./bucket.ts";
 import type { Deadline } from "./deadline.ts";
-import { checkExposed, manifestKey, manifestNotFound } from "./manifest-object.ts";
+import { checkExposed, manifestKey, manifestNotFound, shownEnv } from "./manifest-object.ts";
 import { warn } from "./warning.ts";
 
 export interface FetchedVault {
@@ -57,7 +57,7 @@ export async function fetchVault(
     const object = await coming?.object;
     if (object == null) {
       throw new BundleCorruptError(
-        `the manifest names bundle ${expected.timestamp}, which is not in the bucket; put it back, or push again with \`vsync push --force\``,
+        `the manifest names bundle ${expected.timestamp}, which is not in the bucket; put it back, or push again with \`vsync push ${shownEnv(config)} --force\``,
       );
     }
     deadline.stage = "decrypting the bundle";

@@ -90,6 +90,6 @@ function notReadable(error: unknown): S3UnreachableError {
 
 function damaged(damage: string): BundleCorruptError {
   return new BundleCorruptError(
-    `a file of the vault's bucket folder ${damage}; push again with \`vsync push\``,
+    `a file of the vault's bucket folder ${damage}; \`vsync doctor\` on a writer's machine tells how to mend it`,
   );
 }

@@ -54,6 +54,6 @@ export async function readRemoteGeneration(
 }
 
 /** An env's name is for the message; what is no such name stays out of it. */
-function shownEnv({ env }: VaultConfig): string {
+export function shownEnv({ env }: VaultConfig): string {
   return /^[\w.-]{1,64}$/.test(env) ? env : "<env>";
 }

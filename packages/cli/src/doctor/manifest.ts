@@ -1,4 +1,4 @@
-// Whether the passphrase at hand is the one in force, and the bucket no older than it was: the manifest's seal tells.
+// Whether the passphrase at hand is the one in force, the bucket no older than it was, and the bundle in it: the manifest tells.
 
 import { existsSync } from "node:fs";
 import { deriveKeys, wipe } from "@vsync/envelope";
@@ -9,7 +9,7 @@ import { envStateFolder } from "../config/paths.ts";
 import type { Host } from "../host.ts";
 import { describeGrace, type Grace, runningGrace } from "../vault/grace.ts";
 import { loadLedger } from "../vault/ledger.ts";
-import { readCurrentVersion } from "../vault/remote.ts";
+import { readCurrentVersion, requireBundle } from "../vault/remote.ts";
 import { pathsInForce } from "../vault/setup-journal.ts";
 import { trustOf } from "../vault/standing.ts";
 import { statePaths } from "../vault/state-paths.ts";
@@ -38,6 +38,7 @@ export async function checkManifest(
       const remote = { store, keys, prefix, env, singleWriter };
       const current = await readCurrentVersion(remote, trustOf({ config }, ledger), host.now());
       if (current === null) return noManifest(env, ledger.highest?.generation ?? config.minGen ?? 0);
+      await requireBundle(remote, current);
       const { generation, timestamp, seal } = current;
       return seal === null
         ? warn(

@@ -3,6 +3,7 @@
 
 import {
   ARCHIVE_LIMITS,
+  BundleCorruptError,
   judgeManifest,
   openBundle,
   type VaultFile,
@@ -90,11 +91,11 @@ export async function readCurrentVersion(
   trust: Trust,
   nowMs: number,
 ): Promise<CurrentVersion | null> {
-  const found = await (remote.readAhead?.take(manifestKey(remote.prefix)) ?? getManifest(remote));
-  if (found === null) return null;
-  const nowThereMs = Math.max(nowMs, found.date?.getTime() ?? 0);
-  const verdict = await judgeManifest(remote.keys, remote.prefix, found, nowThereMs);
-  const current = await acceptVerdict(remote, trust, found, verdict);
+  const judged = await readManifest(remote, nowMs).catch((error: unknown) => {
+    throw ifCorrupt(error, (says) => foreignManifest(remote, says));
+  });
+  if (judged === null) return null;
+  const current = await acceptVerdict(remote, trust, judged.found, judged.verdict);
   if (!trust.acceptRollback) refuseRollback(remote, trust, current);
   return current;
 }
@@ -105,18 +106,25 @@ export async function fetchVersion(
   current: CurrentVersion,
 ): Promise<{ bundle: Uint8Array; files: Map<string, VaultFile> }> {
   const { timestamp, seal } = current;
-  const found = await getBundle(remote, timestamp);
-  if (found === null) {
-    const message = `the manifest of ${remote.env} names version ${timestamp}, but the bucket holds no such bundle`;
-    throw new CliError(
-      "CORRUPT",
-      message,
-      `where the vault folder is in step: vsync push ${remote.env} --force   or, for an older one: vsync restore ${remote.env} <version>   (vsync audit ${remote.env} names them)`,
-    );
-  }
   const expected =
     seal === null ? { timestamp, sealed: false } : { timestamp, sha256: seal.sha256, sealed: true };
-  return { bundle: found.body, files: await openBundle(remote.keys, found.body, expected) };
+  try {
+    const found = await getBundle(remote, timestamp);
+    if (found === null) throw bundleMissing(remote, current);
+    return { bundle: found.body, files: await openBundle(remote.keys, found.body, expected) };
+  } catch (error) {
+    throw ifCorrupt(error, (says) => unusableBundle(remote, says));
+  }
+}
+
+/** Refuses a current version whose bundle cannot be had, as far as that shows without fetching it. */
+export async function requireBundle(remote: Remote, current: CurrentVersion): Promise<void> {
+  try {
+    const found = await remote.store.head(bundleKey(remote.prefix, current.timestamp));
+    if (found === null || found.size === 0) throw bundleMissing(remote, current);
+  } catch (error) {
+    throw ifCorrupt(error, (says) => unusableBundle(remote, says));
+  }
 }
 
 /** The current version's files; null when they cannot be read: publishing over such a version is what mends it. */
@@ -130,6 +138,44 @@ export async function fetchIfSound(
     if (toCliError(error).code === "CORRUPT") return null;
     throw error;
   }
+}
+
+async function readManifest(
+  remote: Remote,
+  nowMs: number,
+): Promise<{ readonly found: StoredObject; readonly verdict: Verdict } | null> {
+  const found = await (remote.readAhead?.take(manifestKey(remote.prefix)) ?? getManifest(remote));
+  if (found === null) return null;
+  const nowThereMs = Math.max(nowMs, found.date?.getTime() ?? 0);
+  return { found, verdict: await judgeManifest(remote.keys, remote.prefix, found, nowThereMs) };
+}
+
+/** What was thrown, or in its place, where it tells of damage, what can be done about that here. */
+function ifCorrupt(error: unknown, mendable: (says: string) => CliError): unknown {
+  const { code, message } = toCliError(error);
+  return code === "CORRUPT" ? mendable(message) : error;
+}
+
+function foreignManifest({ env, store, prefix }: Remote, says: string): CliError {
+  return new CliError(
+    "CORRUPT",
+    says,
+    `find out who can write to ${store.description}, and have the object ${manifestKey(prefix)} deleted at the provider; then publish the vault folder anew: vsync push ${env} --recreate`,
+  );
+}
+
+function bundleMissing({ env }: Remote, { timestamp }: CurrentVersion): BundleCorruptError {
+  return new BundleCorruptError(
+    `the manifest of ${env} names version ${timestamp}, but the bucket holds no such bundle`,
+  );
+}
+
+function unusableBundle({ env }: Remote, says: string): CliError {
+  return new CliError(
+    "CORRUPT",
+    says,
+    `where the vault folder is in step: vsync push ${env} --force   or, for an older one: vsync restore ${env} <version>   (vsync audit ${env} names them)`,
+  );
 }
 
 async function acceptVerdict(

@@ -371,7 +371,10 @@ describe("a bundle that must not be used", () => {
     const world = await makeWorld();
     await annPublishes(world, { ".env.demo": "A=2\n" });
     damage(world.store, `${PREFIX}v=20260501-120100`);
-    expect(toCliError(await failureOf(world.bob.pull()))).toMatchObject({ code: "CORRUPT" });
+    expect(toCliError(await failureOf(world.bob.pull()))).toMatchObject({
+      code: "CORRUPT",
+      hint: expect.stringMatching(/vsync push demo --force .* vsync restore demo <version>/),
+    });
     expect(world.bob.vault()).toEqual(FIRST);
     expect(leftovers(world.bob)).toEqual([]);
   });

@@ -252,6 +252,23 @@ describe("an older state of the bucket, put back", () => {
   });
 });
 
+it.each([
+  ["text", "hello\n"],
+  ["something larger than a manifest", "x".repeat(2000)],
+])(
+  "a manifest that is %s of somebody else's is CORRUPT, and the hint brings the vault back",
+  async (_, text) => {
+    const { store, ann } = await makeWorld();
+    await store.put(MANIFEST, Buffer.from(text));
+    expect(await failureOf(ann.push({ recreate: true }))).toMatchObject({
+      code: "CORRUPT",
+      hint: `find out who can write to ${store.description}, and have the object ${MANIFEST} deleted at the provider; then publish the vault folder anew: vsync push demo --recreate`,
+    });
+    store.objects.delete(MANIFEST);
+    expect(await ann.push({ recreate: true })).toMatchObject({ generation: 3 });
+  },
+);
+
 describe("a manifest that is gone", () => {
   it("is never made anew by itself; --recreate goes on after the highest generation seen", async () => {
     const { store, ann } = await makeWorld();
