@@ -232,7 +232,7 @@ function refuseRollback(
   { generation, timestamp, seal }: CurrentVersion,
 ): void {
   const { highest, minGen: lowest } = trust;
-  const hint = `look at vsync versions ${env} and vsync audit ${env}; to publish the vault folder over it: vsync push ${env} --force --accept-rollback   or, if the older state is wanted: vsync pull ${env} --accept-rollback`;
+  const hint = `look at vsync audit ${env}; to publish the vault folder over it: vsync push ${env} --force --accept-rollback   or, if the older state is wanted: vsync pull ${env} --accept-rollback`;
   if (generation < lowest) {
     throw new CliError(
       "ROLLBACK",
