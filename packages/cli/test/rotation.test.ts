@@ -223,6 +223,31 @@ describe("the new passphrase", () => {
   });
 });
 
+test("overtaken by a teammate's push it leaves no passphrase behind, and typed again rotates what they pushed", async () => {
+  const place = await setUp();
+  const manifest = join(place.folder, "bucket/acme_shop/demo/manifest");
+  const [before, mine] = [readFileSync(manifest), join(place.folder, "mine")];
+  cpSync(place.home, mine, { recursive: true });
+  await setValue(place, "two");
+  await push(place.context(), { env });
+  const theirs = readFileSync(manifest);
+  rmSync(place.home, { recursive: true });
+  cpSync(mine, place.home, { recursive: true });
+  writeFileSync(manifest, before);
+
+  const out = join(place.folder, "next");
+  const { terminal, ...context } = place.context();
+  const step: typeof terminal.step = (...said) => {
+    if (said[2].startsWith("naming")) writeFileSync(manifest, theirs);
+  };
+  await expect(
+    rotatePassphrase({ ...context, terminal: { ...terminal, step } }, { env, out }),
+  ).rejects.toMatchObject({ code: "CONFLICT", hint: "run the same command again" });
+  expect(existsSync(out)).toBe(false);
+  expect(await rotate(place, { out })).toMatchObject({ generation: 3 });
+  expect(await stored(place)).toBe(readFileSync(out, "utf8"));
+});
+
 test("--dry-run changes nothing", async () => {
   const place = await setUp();
   const old = await stored(place);

@@ -7,7 +7,7 @@ import { type AuditInput, auditIntent } from "../audit/intent.ts";
 import { findPublisher } from "../audit/publisher.ts";
 import { auditRowWriter } from "../audit/write-row.ts";
 import { CliError, toCliError } from "../cli-error.ts";
-import { createPrivateFile } from "../config/private-file.ts";
+import { createPrivateFile, removePrivateFile } from "../config/private-file.ts";
 import { readSecretInput } from "../config/secret-input.ts";
 import type { Context, Said } from "../context.ts";
 import { warnIfCommittable } from "../identity/committable.ts";
@@ -236,8 +236,8 @@ async function rotate(
   const keys = await deriveKeys(next, salt, iterations);
   try {
     const grace = untilMs === null ? undefined : await graceOf(remote, current, untilMs);
-    if (input.out !== undefined) {
-      const path = resolve(context.host.cwd, input.out);
+    const path = input.out === undefined ? null : resolve(context.host.cwd, input.out);
+    if (path !== null) {
       writeOut(path, next);
       warnIfCommittable(context, path);
     }
@@ -260,6 +260,10 @@ async function rotate(
         if (step === "swap") sayNaming(environment);
         else terminal.step(4, STEPS, "putting the new passphrase into force");
       },
+    }).catch((error: unknown) => {
+      const reason = ifOvertaken(error);
+      if (reason !== error && path !== null) removePrivateFile(path); // it has not come into force
+      throw reason;
     });
     const passphraseIn = [isStored ? places.keystore.description : [], input.out ?? []].flat().join(", ");
     return { ...described, published: true, ...version, passphraseIn };
@@ -310,8 +314,16 @@ async function finish(
     rotation: { rotatedAt },
     audit,
     onStep: (step) => step === "swap" && sayNaming(environment),
+  }).catch((error: unknown) => {
+    throw ifOvertaken(error);
   });
   return { ...described, published: true, ...version };
+}
+
+/** What was thrown, or in its place, where somebody published first, what to do: there are no edits to bring over. */
+function ifOvertaken(error: unknown): unknown {
+  if (!(error instanceof CliError) || error.code !== "CONFLICT") return error;
+  return new CliError("CONFLICT", error.message, "run the same command again", { cause: error });
 }
 
 function sayNaming({ terminal }: Environment): void {
