@@ -55,7 +55,7 @@ export interface RoutingField {
  */
 export async function chooseRouting(
   context: Context,
-  { platform, target, env, config }: Sender,
+  { platform, target, config }: Sender,
   flags: RoutingFlags,
 ): Promise<Routing> {
   refuseForeignFlags(platform, target, flags);
@@ -64,7 +64,7 @@ export async function chooseRouting(
   if (!given && saved !== null) return saved;
   const entries: [string, string][] = [];
   for (const field of platform.fields) {
-    const value = flags[field.input] ?? (await fallback(context, field, `vsync sync ${env} ${target}`));
+    const value = flags[field.input] ?? (await fallback(context, field));
     if (value === null) continue;
     if (!field.form.test(value)) {
       throw new CliError(
@@ -104,11 +104,7 @@ function refuseForeignFlags({ fields }: Platform, target: Target, flags: Routing
   throw new CliError("USAGE", `${flag} is not for ${target}`, "leave it out");
 }
 
-async function fallback(
-  { host, terminal }: Context,
-  field: RoutingField,
-  command: string,
-): Promise<string | null> {
+async function fallback({ host, terminal }: Context, field: RoutingField): Promise<string | null> {
   const { what, flag, form, required, variable } = field;
   const found = variable === undefined ? undefined : host.env[variable];
   if (found) return found;
@@ -118,7 +114,7 @@ async function fallback(
       problem: (answer) => (form.test(answer) ? null : `that cannot be the ${what}`),
     });
   }
-  throw new CliError("INPUT", `no ${what} was given, and none is saved`, `${command} ${flag}`);
+  throw new CliError("INPUT", `no ${what} was given, and none is saved`, `the same command with ${flag}`);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -201,7 +201,7 @@ describe("routing", () => {
     await expect(
       bench.runAndHear("gh", { ...without("gh"), ghEnvironment: "staging" }),
     ).rejects.toMatchObject({
-      hint: "vsync sync prod gh --gh-repo <owner/name>",
+      hint: "the same command with --gh-repo <owner/name>",
     });
     expect(configOf(bench)?.sync).toEqual({
       gh: { repo: "acme/shop", environment: "production" },

@@ -125,7 +125,7 @@ describe.each(TARGETS)("%s", (target) => {
     const none = Object.fromEntries(Object.keys(ROUTES[target]).map((key) => [key, undefined]));
     await expect(bench.run(target, none)).rejects.toMatchObject({
       code: "INPUT",
-      hint: expect.stringMatching(new RegExp(`^vsync sync prod ${target} --`)),
+      hint: expect.stringMatching(/^the same command with --/),
     });
   });
 });
