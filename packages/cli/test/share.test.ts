@@ -18,6 +18,8 @@ import { audit } from "../src/commands/audit.ts";
 import { backupList, backupRestore } from "../src/commands/backup.ts";
 import { get } from "../src/commands/get.ts";
 import { init } from "../src/commands/init.ts";
+import { keystoreExport } from "../src/commands/keystore-export.ts";
+import { keystoreImport } from "../src/commands/keystore-import.ts";
 import { pull } from "../src/commands/pull.ts";
 import { push } from "../src/commands/push.ts";
 import { rotatePassphrase } from "../src/commands/rotate-passphrase.ts";
@@ -143,6 +145,23 @@ test.each([
   await expect(importTo(bob, { file, passphrase: "any" })).rejects.toMatchObject({
     code: "INPUT",
     message: `${file} is no share file`,
+  });
+});
+
+test("a key file is known for one, with the command that takes it, and so is a share where a key file is asked for", async () => {
+  const [alice, bob] = [await setUp(), makeWorkplace()];
+  const share = await exportFrom(alice);
+  const keys = join(alice.folder, "laptop.keys");
+  await keystoreExport(alice.context(), { names: [], all: true, out: keys });
+  await expect(importTo(bob, { file: keys, passphrase: "any" })).rejects.toMatchObject({
+    code: "INPUT",
+    message: `${keys} is no share file but a key file`,
+    hint: `vsync keystore import ${keys}`,
+  });
+  await expect(keystoreImport(bob.context(), { file: share.file })).rejects.toMatchObject({
+    code: "INPUT",
+    message: `${share.file} is no key file but a share file`,
+    hint: `vsync share import ${share.file}`,
   });
 });
 

@@ -2,8 +2,14 @@
 
 import { WrongPassphraseError } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
+import { shellWord } from "../shell-word.ts";
 import { createPrivateFile } from "./private-file.ts";
 import { readRegularFile } from "./regular-file.ts";
+
+const IMPORTS: Readonly<Record<string, { readonly kind: string; readonly command: string }>> = {
+  SLS1: { kind: "share file", command: "vsync share import" },
+  SLK1: { kind: "key file", command: "vsync keystore import" },
+};
 
 /** Each file has a passphrase of its own, so none is overwritten. */
 export function writeShareFile(path: string, bytes: Uint8Array): void {
@@ -24,14 +30,23 @@ export function readShareFile(
 ): Uint8Array {
   const hint = `they are small files that begin with ${magic}`;
   const refuse = (): CliError => new CliError("INPUT", `${path} is no ${kind}`, hint);
+  let bytes: Uint8Array;
   try {
-    return readRegularFile(path, { maxBytes, refuse });
+    bytes = readRegularFile(path, { maxBytes, refuse });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     throw new CliError("INPUT", `there is no file ${path}`, `name the ${kind} you were sent`, {
       cause: error,
     });
   }
+  const begins = Buffer.from(bytes.subarray(0, magic.length)).toString("latin1");
+  const other = begins === magic ? undefined : IMPORTS[begins];
+  if (other === undefined) return bytes;
+  throw new CliError(
+    "INPUT",
+    `${path} is no ${kind} but a ${other.kind}`,
+    `${other.command} ${shellWord(path)}`,
+  );
 }
 
 /**
