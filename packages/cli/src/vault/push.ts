@@ -14,7 +14,7 @@ import { loadPending } from "./pending.ts";
 import { FIRST, publish, type Replaced } from "./publish.ts";
 import { type CurrentVersion, fetchIfSound } from "./remote.ts";
 import { readStanding } from "./standing.ts";
-import { listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
+import { type Listing, listVault, readVault, recordListing, sizeOf, syncedHere } from "./vault-folder.ts";
 
 export interface PushInput extends AuditInput {
   readonly env: string;
@@ -56,7 +56,7 @@ export async function pushVault(
   const synced = syncedHere(ledger, listing, vaultFolder);
   const replaces = current ?? replacesNothing(environment, ledger, synced, input);
   const inStep = current !== null && synced?.timestamp === current.timestamp;
-  if (current !== null && !inStep && !force) throw await notInStep(environment, synced, current);
+  if (current !== null && !inStep && !force) throw await notInStep(environment, listing, synced, current);
   const unpublished = {
     env,
     published: false,
@@ -166,12 +166,28 @@ function noteTouched(
 }
 
 async function notInStep(
-  { remote }: Environment,
+  environment: Environment,
+  listing: Listing,
   synced: Synced | null,
   current: CurrentVersion,
 ): Promise<CliError> {
+  const { remote } = environment;
   const base = synced === null ? "on no version of this bucket" : `on version ${synced.timestamp}`;
-  return await movedOn(remote, current, `the vault folder is based ${base}, and the bucket has another`);
+  const what = `the vault folder is based ${base}, and the bucket has another`;
+  const error = await movedOn(remote, current, what);
+  if (synced === null || (await isEdited(environment, listing, synced))) return error;
+  return new CliError(error.code, error.message, `the vault folder has no edits: vsync pull ${remote.env}`);
+}
+
+async function isEdited(
+  { remote, local: { paths, platform } }: Environment,
+  listing: Listing,
+  synced: Synced,
+): Promise<boolean> {
+  if (isProvenUnchanged(listing, synced)) return false;
+  const base = await loadBase(paths, remote, synced.timestamp);
+  if (base === null) return true;
+  return countChanges(compareVaults(base, withModes(platform, readVault(listing).files, base))) > 0;
 }
 
 function noVault(folder: string, env: string): CliError {

@@ -158,6 +158,23 @@ describe("push", () => {
     ]);
   });
 
+  it("from a folder without edits that the bucket left behind says to pull, and nothing of edits", async () => {
+    const store = memoryStore();
+    const clock = { nowMs: START };
+    const ann = makeWriter({ store, clock, name: "ann" });
+    const bob = makeWriter({ store, clock, name: "bob" });
+    ann.edit({ ".env.demo": "A=1\n" });
+    await ann.push();
+    await bob.pull();
+    bob.edit({ ".env.demo": "A=bob\n" });
+    await bob.push();
+    expect(await failureOf(ann.push())).toMatchObject({
+      code: "CONFLICT",
+      hint: "the vault folder has no edits: vsync pull demo",
+    });
+    expect(await ann.pull()).toMatchObject({ updated: true, generation: 2 });
+  });
+
   it("after which the audit log cannot be written is published all the same", async () => {
     const store = memoryStore();
     const ann = makeWriter({ store, clock: { nowMs: START } });
