@@ -28,6 +28,15 @@ test("before the first push everything is added", async () => {
   expect(result.files.added).toEqual([".env.demo", "run.sh", "tls/key"]);
 });
 
+test("before the first push an empty folder is said to be empty", async () => {
+  const { run, vault } = await setUp();
+  rmSync(vault, { recursive: true });
+  mkdirSync(vault);
+  expect(describeDiff(await run()).notes).toEqual([
+    "the vault folder of demo is empty, and nothing was synced yet",
+  ]);
+});
+
 test("names and no values by default, lines with --reveal", async () => {
   const { context, run, write, vault } = await setUp();
   await push(context(), { env: "demo" });

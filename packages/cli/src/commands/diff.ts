@@ -57,7 +57,10 @@ export async function diff(context: Context, input: DiffInput): Promise<DiffResu
 export function describeDiff({ env, version, ...differences }: DiffResult): Said {
   const against = version === null ? "nothing was synced yet" : `version ${version}`;
   const out = formatDifferences(differences);
-  if (out === null) return { notes: [`the vault folder of ${env} equals ${against}`] };
+  if (out === null) {
+    const equals = version === null ? `is empty, and ${against}` : `equals ${against}`;
+    return { notes: [`the vault folder of ${env} ${equals}`] };
+  }
   const notes = differences.patches === null ? [`(${against} -> vault folder; values: --reveal)`] : [];
   return { out, notes };
 }
