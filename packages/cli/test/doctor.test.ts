@@ -178,6 +178,17 @@ test.each<[string, (path: string) => void]>([
   expect(of(await examine(place), "demo: manifest")).toMatchObject({ level: "ok" });
 });
 
+test("with --quiet it prints what there is to know or to mend, and nothing that is well", async () => {
+  const place = await setUp();
+  const well = await examine(place, { flags: { quiet: true } });
+  expect(describeDoctor(well, true).out).toMatch(
+    /^warn {2}keystore[^\n]+\n +where there is a keychain[^\n]+$/m,
+  );
+  expect(describeDoctor(well, true).out).not.toMatch(/^ok/m);
+  const checks = well.checks.filter(({ level }) => level === "ok");
+  expect(describeDoctor({ ...well, checks }, true).out).toBeUndefined();
+});
+
 test("a dry run writes no probe", async () => {
   const place = await setUp();
   const before = readdirSync(place.folder, { recursive: true }).length;

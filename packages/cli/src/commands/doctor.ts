@@ -53,7 +53,8 @@ export async function doctor(context: Context, { env, iam = false }: DoctorInput
   return { checks, iam: null, status: code === null ? 0 : exitStatus(code) };
 }
 
-export function describeDoctor({ checks, iam }: DoctorResult): Said {
+/** `quiet`: without what is well. */
+export function describeDoctor({ checks, iam }: DoctorResult, quiet = false): Said {
   if (iam !== null) {
     const notes = [
       "writer: for those who push; reader: for applications (vsync runtime-token <env> --access-key <id>)",
@@ -61,14 +62,15 @@ export function describeDoctor({ checks, iam }: DoctorResult): Said {
     ];
     return { out: JSON.stringify(iam, null, 2), notes };
   }
-  const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap(({ name, level, says, fix }) => [
+  const told = quiet ? checks.filter(({ level }) => level !== "ok") : checks;
+  const width = Math.max(...told.map(({ name }) => name.length));
+  const lines = told.flatMap(({ name, level, says, fix }) => [
     `${level.padEnd(4)}  ${name.padEnd(width)}  ${visible(says)}`,
     ...(fix === "" ? [] : [`${" ".repeat(width + 8)}${visible(fix)}`]),
   ]);
   const count = (level: Check["level"]) => checks.filter((check) => check.level === level).length;
   return {
-    out: lines.join("\n"),
+    ...(lines.length > 0 && { out: lines.join("\n") }),
     notes: [`${count("ok")} ok, ${count("warn")} to know, ${count("fail")} to mend`],
   };
 }

@@ -27,7 +27,7 @@ export function declareDoctor(program: Command, execute: Execute): void {
       execute(async (context) => {
         const { doctor, describeDoctor } = await import("../commands/doctor.ts");
         const result = await doctor(context, { ...(env !== undefined && { env }), ...options });
-        return { result, said: describeDoctor(result), status: result.status };
+        return { result, said: describeDoctor(result, context.flags.quiet), status: result.status };
       }),
     );
 }
