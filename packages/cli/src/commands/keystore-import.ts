@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { decodeKeyFile, type KeyFileEnvironment } from "@vsync/envelope";
 import { CliError, toCliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
-import { envStateFolder, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
+import { envStateFolder, type Names, replacedAccount, repositoryConfigFolder } from "../config/paths.ts";
 import { openShareFile, readShareFile } from "../config/share-file.ts";
 import type { Context, Said } from "../context.ts";
 import { knownOrigins, normaliseName, recordOrigin } from "../identity/repository.ts";
@@ -12,7 +12,7 @@ import type { Keystore } from "../keys/keystore.ts";
 import { requireKeystore } from "../keys/passphrase.ts";
 import { addReplaced } from "../keys/replaced-passphrases.ts";
 import { requireSharePassphrase } from "../keys/share-passphrase.ts";
-import { type Found, findEnvironment, type Names, whileLocked } from "../setup/found.ts";
+import { type Found, findEnvironment, whileLocked } from "../setup/found.ts";
 import { installWithoutRepository } from "../setup/install.ts";
 import { chooseConfig } from "../setup/received-config.ts";
 import {

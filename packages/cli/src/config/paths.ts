@@ -29,6 +29,12 @@ export function envStateFolder(host: Host, repo: string, env: string): string {
   return join(stateFolder(host), repo, env);
 }
 
+/** Which environment, of which repository. */
+export interface Names {
+  readonly repo: string;
+  readonly env: string;
+}
+
 /** The account under which a keystore holds an environment's passphrase. */
 export function keyAccount(repo: string, env: string): string {
   return `${repo}/${env}`;

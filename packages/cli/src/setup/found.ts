@@ -6,19 +6,13 @@ import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, loadEnvConfig } from "../config/env-config.ts";
-import { envStateFolder, keyAccount } from "../config/paths.ts";
+import { envStateFolder, keyAccount, type Names } from "../config/paths.ts";
 import { ensurePrivateDir, readPrivateFile } from "../config/private-file.ts";
 import type { Host } from "../host.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { acquireLock } from "../vault/lock.ts";
 import { remembersNothing } from "../vault/put-aside.ts";
 import { statePaths } from "../vault/state-paths.ts";
-
-/** Which environment, of which repository. */
-export interface Names {
-  readonly repo: string;
-  readonly env: string;
-}
 
 export interface Found {
   readonly config: EnvConfig | null;

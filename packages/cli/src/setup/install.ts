@@ -2,14 +2,14 @@
 
 import { CliError, toCliError } from "../cli-error.ts";
 import { type EnvConfig, saveEnvConfig } from "../config/env-config.ts";
-import { envStateFolder } from "../config/paths.ts";
+import { envStateFolder, type Names } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
 import { type Repository, recordOrigin } from "../identity/repository.ts";
 import { bringStateBack, nameStateAside, putStateAside } from "../vault/put-aside.ts";
 import { endSetup, restoreConfig, saveSetup } from "../vault/setup-journal.ts";
 import { statePaths } from "../vault/state-paths.ts";
-import { type Found, type Names, whileAsFound } from "./found.ts";
+import { type Found, whileAsFound } from "./found.ts";
 import type { NewKey } from "./new-key.ts";
 import {
   addIgnoreRules,

@@ -2,14 +2,14 @@
 
 import { generatePassphrase, passphraseProblem } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
-import { envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { envStateFolder, keyAccount, type Names, replacedAccount } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { type Keystore, openKeystore } from "../keys/keystore.ts";
 import { type Passphrase, passphraseFromVariables } from "../keys/passphrase.ts";
 import { keepReplaced } from "../keys/replaced-passphrases.ts";
 import { noteKey } from "../vault/setup-journal.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
-import type { Found, Names } from "./found.ts";
+import type { Found } from "./found.ts";
 
 export interface NewKey {
   readonly passphrase: string;

@@ -3,14 +3,14 @@
 import { checkKdf, deriveKeys, locationProblem, type VaultKeys, wipe } from "@vsync/envelope";
 import { CliError } from "../cli-error.ts";
 import { type EnvConfig, parseEnvConfig } from "../config/env-config.ts";
-import { envStateFolder } from "../config/paths.ts";
+import { envStateFolder, type Names } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { checkEnvName, type Repository } from "../identity/repository.ts";
 import type { Keystore } from "../keys/keystore.ts";
 import { visible } from "../terminal.ts";
 import { rekeyKeptBundles } from "../vault/kept-bundles.ts";
 import { type StatePaths, statePaths } from "../vault/state-paths.ts";
-import type { Found, Names } from "./found.ts";
+import type { Found } from "./found.ts";
 import { replaceKey } from "./new-key.ts";
 import { checkVaultFolder } from "./repository-files.ts";
 

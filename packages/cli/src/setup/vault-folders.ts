@@ -3,9 +3,9 @@
 import { posix } from "node:path";
 import { CliError } from "../cli-error.ts";
 import { configuredEnvs, loadEnvConfig } from "../config/env-config.ts";
+import type { Names } from "../config/paths.ts";
 import type { Host } from "../host.ts";
 import { visible } from "../terminal.ts";
-import type { Names } from "./found.ts";
 
 /** The vault folders of a repository's other environments on this machine, by environment. */
 export function otherVaultFolders(host: Host, { repo, env }: Names): ReadonlyMap<string, string> {

@@ -10,6 +10,7 @@ import {
   envConfigPath,
   envStateFolder,
   keyAccount,
+  type Names,
   replacedAccount,
   stagedAccount,
 } from "../config/paths.ts";
@@ -27,7 +28,7 @@ import { openReadAhead } from "./read-ahead.ts";
 import type { RecoveredPublish } from "./recover.ts";
 import type { Remote } from "./remote.ts";
 import type { FinishedRotation } from "./rotation.ts";
-import type { EnvironmentName, SettledSetup } from "./setup-journal.ts";
+import type { SettledSetup } from "./setup-journal.ts";
 import { statePaths } from "./state-paths.ts";
 
 export interface Environment {
@@ -130,7 +131,7 @@ export async function withEnvironment<T>(
 }
 
 /** Takes back, or finishes, a change of key and config that was cut short. Null: there is none. */
-export async function settleSetup(context: Context, name: EnvironmentName): Promise<SettledSetup | null> {
+export async function settleSetup(context: Context, name: Names): Promise<SettledSetup | null> {
   if (!existsSync(statePaths(envStateFolder(context.host, name.repo, name.env)).setup)) return null;
   const { settleJournal } = await import("./setup-journal.ts");
   return await settleJournal(context, name, () =>

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type EnvConfig, packEnvConfig, saveEnvConfig, unpackEnvConfig } from "../config/env-config.ts";
-import { envConfigPath, envStateFolder, keyAccount, replacedAccount } from "../config/paths.ts";
+import { envConfigPath, envStateFolder, keyAccount, type Names, replacedAccount } from "../config/paths.ts";
 import { ensurePrivateDir, removePrivateFile } from "../config/private-file.ts";
 import type { Context } from "../context.ts";
 import type { Host } from "../host.ts";
@@ -15,12 +15,6 @@ import { loadPending } from "./pending.ts";
 import { bringStateBack } from "./put-aside.ts";
 import { readStateFile, writeStateFile } from "./state-file.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
-
-/** Which environment, of which repository. */
-export interface EnvironmentName {
-  readonly repo: string;
-  readonly env: string;
-}
 
 export interface SetupJournal {
   /** The config of until now; null: there was none. */
@@ -80,7 +74,7 @@ export interface SettledSetup {
  */
 export async function settleJournal(
   { host, terminal }: Context,
-  { repo, env }: EnvironmentName,
+  { repo, env }: Names,
   recover: () => Promise<string>,
 ): Promise<SettledSetup | null> {
   const folder = envStateFolder(host, repo, env);
@@ -114,7 +108,7 @@ function mayBePublished(paths: StatePaths, { takeOver, aside }: SetupJournal): b
 
 async function takeBack(
   host: Host,
-  { repo, env }: EnvironmentName,
+  { repo, env }: Names,
   paths: StatePaths,
   { config, aside, key }: SetupJournal,
 ): Promise<void> {
@@ -132,7 +126,7 @@ async function takeBack(
   endSetup(paths);
 }
 
-export function restoreConfig(host: Host, { repo, env }: EnvironmentName, config: EnvConfig | null): void {
+export function restoreConfig(host: Host, { repo, env }: Names, config: EnvConfig | null): void {
   if (config === null) removePrivateFile(envConfigPath(host, repo, env));
   else saveEnvConfig(host, repo, env, config);
 }
