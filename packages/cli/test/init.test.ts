@@ -34,6 +34,9 @@ import { findRepository } from "../src/identity/repository.ts";
 import { openKeystore } from "../src/keys/keystore.ts";
 import { isPlainHttp } from "../src/setup/location.ts";
 import { addIgnoreRules, type Undo, writeVsyncFile } from "../src/setup/repository-files.ts";
+import { acquireLock } from "../src/vault/lock.ts";
+import { saveSetup } from "../src/vault/setup-journal.ts";
+import { statePaths } from "../src/vault/state-paths.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -673,6 +676,21 @@ describe("cut short", () => {
       expect(readdirSync(state(place))).toEqual(["demo", expect.stringMatching(/^demo\.replaced-/)]);
     },
   );
+
+  test("a command that comes while the state is put aside does not take its lock for a free one", async () => {
+    const place = await published();
+    const aside = "demo.replaced-20260101-000000";
+    const [folder, moved] = [join(state(place), "demo"), join(state(place), aside)];
+    saveSetup(statePaths(folder), { config: configOf(place), aside, key: "kept", takeOver: false });
+    renameSync(folder, moved);
+    const { release } = acquireLock(join(moved, "lock"));
+    const conflict = { code: "CONFLICT", message: expect.stringContaining("another vsync is at work") };
+    await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject(conflict);
+    expect(readdirSync(state(place))).toEqual(["demo.setup.json", aside].sort());
+    release();
+    expect(await pull(place.context(), { env: "demo" })).toMatchObject({ generation: 2, updated: false });
+    expect(readdirSync(state(place))).toEqual(["demo"]);
+  });
 
   test.each<[string, Partial<InitInput>]>([
     ["--overwrite --take-over", overwrite],
