@@ -223,7 +223,10 @@ describe("passphrase show", () => {
       const context = (await initialised()).context({ flags });
       await expect(passphraseShow(context, { env: "demo" })).rejects.toMatchObject({
         code: "INPUT",
-        hint: expect.stringContaining("--out <file>"),
+        hint: expect.stringContaining("show demo --out <file>"),
+      });
+      await expect(passphraseShow(context, { env: "demo", replaced: true, nth: 2 })).rejects.toMatchObject({
+        hint: expect.stringContaining("show demo --replaced --nth 2 --out <file>"),
       });
     },
   );

@@ -254,7 +254,9 @@ async function openNamed(
     const why =
       found.config === null ? `no salt is kept for it: ${NO_SALT}` : "it is of another time, or damaged";
     const message = `backup ${backup} opens with neither passphrase: ${why}`;
-    throw new CliError("WRONG_PASSPHRASE", message, `it is the file ${path}`);
+    const older = `an older passphrase, if one is kept: vsync passphrase show ${env} --replaced --nth 2 --out <file>   (3 for the one before, and so on); `;
+    const hint = `${found.config === null ? "" : older}it is the file ${path}`;
+    throw new CliError("WRONG_PASSPHRASE", message, hint);
   }
   if (found.config === null) {
     const message = `backup ${backup} does not open with the passphrase in force, and no salt is kept for it: ${NO_SALT}`;

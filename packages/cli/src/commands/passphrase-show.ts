@@ -32,11 +32,13 @@ export async function passphraseShow(
 ): Promise<PassphraseShowResult> {
   const { host, terminal, flags } = context;
   const repo = locate(context, env).repository.name;
+  const which = `${replaced ? " --replaced" : ""}${nth === 1 ? "" : ` --nth ${nth}`}`;
+  const toFile = `vsync passphrase show ${env}${which} --out <file>`;
   if (out === undefined && !terminal.interactive) {
     throw new CliError(
       "INPUT",
       "a passphrase is shown only on a terminal, to somebody who was asked",
-      `write it to a new private file: vsync passphrase show ${env} --out <file>`,
+      `write it to a new private file: ${toFile}`,
     );
   }
   await locateVault(context, env); // an interrupted rotation may have brought another passphrase into force
@@ -46,7 +48,7 @@ export async function passphraseShow(
   if (out === undefined) {
     const asked = `Show the passphrase of ${repo}/${env} here? Who sees it can read every secret of ${env}`;
     if (await terminal.confirm(asked)) return { passphrase: text };
-    throw new CliError("INPUT", "not shown", `to a file instead: vsync passphrase show ${env} --out <file>`);
+    throw new CliError("INPUT", "not shown", `to a file instead: ${toFile}`);
   }
   const path = resolve(host.cwd, out);
   if (!flags.dryRun) {
