@@ -555,6 +555,19 @@ describe("an environment that exists", () => {
     expect(await keyOf(place)).toBe(key);
   });
 
+  test.each([{ keep: true }, { edit: true }])(
+    "%o makes no bucket in the place of one that is not mounted",
+    async (flags) => {
+      const place = await existing();
+      const bucket = join(place.folder, place.bucket.bucket);
+      rmSync(bucket, { recursive: true });
+      await expect(again(place, flags)).rejects.toMatchObject({
+        hint: expect.stringContaining("is it mounted?"),
+      });
+      expect(existsSync(bucket)).toBe(false);
+    },
+  );
+
   test("--overwrite makes a new key, and keeps the old one and its state aside", async () => {
     const place = await existing();
     const [config, key] = [configOf(place) as EnvConfig, await keyOf(place)];

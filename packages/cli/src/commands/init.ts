@@ -102,7 +102,8 @@ export async function init(context: Context, input: InitInput): Promise<InitResu
     kept === null ? await makeNewKey(context, { repo, env }, found, config.encryption.iterations) : null;
   warnAboutEndpoint(context, location);
 
-  const bucket = await withBucket(context, location, async (store) => {
+  const wasThere = kept !== null && !isElsewhere(location, locationOf(kept));
+  const bucket = await withBucket(context, location, wasThere, async (store) => {
     terminal.step(1, 3, `reaching ${store.description}`);
     const occupied = await holdsVault(store, location);
     if (kept === null && occupied && !input.takeOver) {

@@ -12,14 +12,18 @@ import { probeStore } from "./store-probe.ts";
 
 const MAX_MANIFEST = 1024;
 
-/** Opens the bucket for `use` and closes it. A folder bucket that is not there is made, unless nothing may change. */
+/**
+ * Opens the bucket for `use` and closes it. A folder bucket that is not there is made, unless nothing may change, or it
+ * `wasThere` before: then its disk may not be mounted.
+ */
 export async function withBucket<T>(
   { host, flags }: Context,
   location: Location,
+  wasThere: boolean,
   use: (store: ObjectStore) => Promise<T>,
 ): Promise<T> {
   const store = await openStore(location, {
-    createBucket: !flags.dryRun,
+    createBucket: !flags.dryRun && !wasThere,
     env: host.env,
     explainRegion: (theirs) =>
       `the bucket is in ${theirs}; the same command with: ${regionFlags(location, theirs)}`,
