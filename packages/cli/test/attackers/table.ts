@@ -83,7 +83,6 @@ const DAMAGED: Outcomes = {
 const GONE: Outcomes = {
   ...everywhere("VSYNC_MANIFEST_NOT_FOUND", "NOT_CONFIGURED"),
   status: "manifest-gone",
-  versions: "lists 0, and says where it ends",
   "audit --verify": "CORRUPT",
 };
 /** What it names as the version before is not believed further than its form goes. */
@@ -253,10 +252,15 @@ export function testWriter(
     expect(await victims.outcomes(attack)).toEqual(expected);
   });
 
-  test("is found by doctor where the manifest is not genuine, and not where only a bundle is damaged", async () => {
+  test("is found by doctor where the manifest is not genuine or its bundle gone, and not where that is damaged", async () => {
     await victims.reset();
-    await victims.bucket.delete(await bundle(victims.bucket, 3));
+    const current = await bundle(victims.bucket, 3);
+    const { body, metadata } = (await victims.bucket.get(current))!;
+    await victims.bucket.put(current, body.subarray(0, -1), { metadata });
     expect(await doctorsComplaints(victims)).toEqual([]);
+    await victims.bucket.delete(current);
+    expect(await doctorsComplaints(victims)).toEqual(["prod: manifest"]);
+    await victims.reset();
     await alter(victims.bucket, MANIFEST, { seal: null });
     expect(await doctorsComplaints(victims)).toEqual(["prod: manifest"]);
   });
