@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -69,12 +70,15 @@ export async function openShop(people: readonly Person[] = ["alice", "bob"]): Pr
       }),
     normalise: (text) => normalise(text, folder),
     snapshot() {
+      // The folders themselves are kept: the state names them by inode, and a copy must not get that of one that is gone.
       const kept = join(outside, `kept-${Math.random()}`);
-      cpSync(folder, kept, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
-      return () => {
-        rmSync(folder, { recursive: true });
+      renameSync(folder, kept);
+      const putBack = (): void => {
+        rmSync(folder, { recursive: true, force: true });
         cpSync(kept, folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
       };
+      putBack();
+      return putBack;
     },
     remove: () => rmSync(outside, { recursive: true, force: true }),
   };

@@ -1,7 +1,7 @@
 // What attackers attack: an environment at generation 3 beside another one, a writer in step with it, and applications with
 // a token of now and one of the beginning. Every command tries its work on the same state, and says what came of it.
 
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWith } from "@muthuishere/vsync-s3-client";
 import { type ObjectStore, openStore, type StoreLocation } from "@vsync/store";
@@ -100,15 +100,17 @@ export async function makeVictims(s3?: TestS3): Promise<Victims> {
   const keystore = await openKeystore(place.context().host);
   const passphrase = (await keystore.get("acme_shop/prod")) as string;
   const kept = join(place.folder, "kept");
-  for (const part of ["home", "shop"])
-    cpSync(join(place.folder, part), join(kept, part), { recursive: true });
+  // The folders themselves are kept: the state names them by inode, and a copy must not get that of one that is gone.
+  mkdirSync(kept);
+  for (const part of ["home", "shop"]) renameSync(join(place.folder, part), join(kept, part));
   const reset = async (): Promise<void> => {
     await putBack(bucket, states.at(-1) as Objects);
     for (const part of ["home", "shop"]) {
-      rmSync(join(place.folder, part), { recursive: true });
+      rmSync(join(place.folder, part), { recursive: true, force: true });
       cpSync(join(kept, part), join(place.folder, part), { recursive: true, preserveTimestamps: true });
     }
   };
+  await reset();
   const victims = {
     place,
     bucket,

@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -96,7 +97,9 @@ export async function makeWorld(
   const remember = (name: string): Moment => {
     const moment = { folder: join(folder, name), objects: [...s3.objects], nowMs: Date.now() };
     rmSync(moment.folder, { recursive: true, force: true });
-    copy(people, moment.folder);
+    // The folders themselves are kept: the state names them by inode, and a copy must not get that of one that is gone.
+    renameSync(people, moment.folder);
+    copy(moment.folder, people);
     return moment;
   };
   await ann.vsync([
