@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AUDIT_HEADER } from "@vsync/envelope";
+import { AUDIT_HEADER, parseTimestamp } from "@vsync/envelope";
 import { openStore } from "@vsync/store";
 import { encodeFolderHeader } from "@vsync/store/folder-object";
 import { describe, expect, test } from "vitest";
@@ -90,9 +90,9 @@ test("a backup from before a take-over opens with the passphrase of then, and ro
   const given = { env, backup, oldPassphraseFile: old };
   expect((await backupDiff(place.context(), given)).scalars.changed).toEqual(["VALUE"]);
   await setValue(place, "another edit");
-  // Not in the second of the one that was put aside, whose name it would have.
-  const later = { host: { now: () => Date.now() + 2000 } };
-  expect(await backupRestore(place.context(later), given)).toMatchObject({ updated: true });
+  // In the second of the one that was put aside, whose name it must not get.
+  const then = { host: { now: () => parseTimestamp(backup) as number } };
+  expect(await backupRestore(place.context(then), given)).toMatchObject({ updated: true });
   expect(await value(place)).toBe("edited");
   const state = join(place.home, ".local/state/vsync/acme_shop");
   const aside = readdirSync(state).find((name) => name.includes(".replaced-")) as string;

@@ -21,6 +21,7 @@ import {
   writePrivateFile,
 } from "../config/private-file.ts";
 import { loadLedger } from "./ledger.ts";
+import { listPutAside } from "./put-aside.ts";
 import { getBundle, type Remote } from "./remote.ts";
 import type { StatePaths } from "./state-paths.ts";
 
@@ -95,8 +96,9 @@ export async function saveBackup(
   nowMs: number,
 ): Promise<string> {
   ensurePrivateDir(paths.backups);
-  // Later than all others even when the clock has jumped back: the newest by name is the one that was made last.
-  const timestamp = nextTimestamp(nowMs, listBackups(paths).at(-1) ?? null);
+  // Later than all others, also those put aside, even when the clock has jumped back: the newest by name was made last.
+  const others = [paths, ...listPutAside(paths).map((aside) => aside.paths)].flatMap(listBackups);
+  const timestamp = nextTimestamp(nowMs, others.sort().at(-1) ?? null);
   const path = backupPath(paths, timestamp);
   writePrivateFile(path, (await sealBundle(keys, timestamp, files)).bytes);
   return path;
