@@ -4,13 +4,13 @@ import { deriveKeys, judgeManifest, wipe } from "@vsync/envelope";
 import { type ObjectStore, openStore, StoreError } from "@vsync/store";
 import { CliError } from "../cli-error.ts";
 import type { EnvConfig } from "../config/env-config.ts";
+import type { Names } from "../config/paths.ts";
 import type { Context } from "../context.ts";
 import { requirePassphrase } from "../keys/passphrase.ts";
 import { regionFlags } from "../vault/bucket.ts";
+import { getManifest } from "../vault/remote.ts";
 import type { Location } from "./location.ts";
 import { probeStore } from "./store-probe.ts";
-
-const MAX_MANIFEST = 1024;
 
 /**
  * Opens the bucket for `use` and closes it. A folder bucket that is not there is made, unless nothing may change, or it
@@ -73,11 +73,11 @@ export function refuseOccupied(
 export async function requireOwnVault(
   context: Context,
   store: ObjectStore,
-  names: { readonly repo: string; readonly env: string },
+  names: Names,
   { encryption }: EnvConfig,
   prefix: string,
 ): Promise<void> {
-  const manifest = await store.get(`${prefix}manifest`, { maxBytes: MAX_MANIFEST });
+  const manifest = await getManifest({ store, prefix });
   if (manifest === null) return;
   const { text } = await requirePassphrase(context, names.repo, names.env);
   const keys = await deriveKeys(text, encryption.salt, encryption.iterations);

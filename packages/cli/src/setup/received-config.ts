@@ -8,9 +8,8 @@ import type { EnvConfig } from "../config/env-config.ts";
 import type { Context } from "../context.ts";
 import { visible } from "../terminal.ts";
 import { openBucket } from "../vault/bucket.ts";
+import { getManifest } from "../vault/remote.ts";
 import { keysOf, type Sender } from "./received-vault.ts";
-
-const MAX_MANIFEST_BYTES = 1024;
 
 /** This machine's own config of the same vault, with what only the received one has. */
 function bringUpToDate(mine: EnvConfig, theirs: EnvConfig): EnvConfig {
@@ -93,7 +92,7 @@ async function askManifest(
 ): Promise<StoredObject | CliError | null> {
   const store = await openBucket(host, env, s3);
   try {
-    return await store.get(`${prefix}manifest`, { maxBytes: MAX_MANIFEST_BYTES });
+    return await getManifest({ store, prefix });
   } catch (error) {
     return toCliError(error);
   } finally {

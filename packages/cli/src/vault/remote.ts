@@ -68,7 +68,10 @@ export function expectManifest(readAhead: ReadAhead, prefix: string): void {
 }
 
 /** Body, metadata and ETag of the manifest, from one answer. */
-export async function getManifest({ store, prefix }: Remote): Promise<StoredObject | null> {
+export async function getManifest({
+  store,
+  prefix,
+}: Pick<Remote, "store" | "prefix">): Promise<StoredObject | null> {
   return await store.get(manifestKey(prefix), MANIFEST_LIMIT);
 }
 

@@ -128,7 +128,8 @@ describe("push", () => {
     expect((await readHistory(store))[0]?.files).toEqual({});
   });
 
-  it("over what somebody else published is a conflict; --force keeps both in the history", async () => {
+  /** Ann's folder is at generation 1 and has no edits, and Bob has published generation 2. */
+  async function makeBobAhead() {
     const store = memoryStore();
     const clock = { nowMs: START };
     const ann = makeWriter({ store, clock, name: "ann" });
@@ -138,6 +139,11 @@ describe("push", () => {
     await bob.pull();
     bob.edit({ ".env.demo": "A=bob\n" });
     await bob.push();
+    return { store, clock, ann };
+  }
+
+  it("over what somebody else published is a conflict; --force keeps both in the history", async () => {
+    const { store, clock, ann } = await makeBobAhead();
     ann.edit({ ".env.demo": "A=ann\n" });
     const failure = await failureOf(ann.push());
     expect(failure).toMatchObject({ code: "CONFLICT" });
@@ -159,15 +165,7 @@ describe("push", () => {
   });
 
   it("from a folder without edits that the bucket left behind says to pull, and nothing of edits", async () => {
-    const store = memoryStore();
-    const clock = { nowMs: START };
-    const ann = makeWriter({ store, clock, name: "ann" });
-    const bob = makeWriter({ store, clock, name: "bob" });
-    ann.edit({ ".env.demo": "A=1\n" });
-    await ann.push();
-    await bob.pull();
-    bob.edit({ ".env.demo": "A=bob\n" });
-    await bob.push();
+    const { ann } = await makeBobAhead();
     expect(await failureOf(ann.push())).toMatchObject({
       code: "CONFLICT",
       hint: "the vault folder has no edits: vsync pull demo",
