@@ -690,6 +690,22 @@ describe("cut short", () => {
     },
   );
 
+  test.each(["bm8gY29uZmln", "", 1])(
+    "a journal whose config is %j is damaged, and takes no config away",
+    async (damage) => {
+      const place = await published();
+      const before = configOf(place);
+      const path = join(state(place), "demo.setup.json");
+      const journal = { version: 1, config: damage, aside: null, key: "kept", takeOver: false };
+      writeFileSync(path, JSON.stringify(journal), { mode: 0o600 });
+      const damaged = { code: "CORRUPT", hint: expect.stringMatching(/^mv .*demo\.setup\.json /) };
+      await expect(pull(place.context(), { env: "demo" })).rejects.toMatchObject(damaged);
+      const { environments } = await status(place.context(), {});
+      expect(environments[0]?.findings[0]?.problem).toContain("demo.setup.json is damaged");
+      expect(configOf(place)).toEqual(before);
+    },
+  );
+
   test("a command that comes while the state is put aside does not take its lock for a free one", async () => {
     const place = await published();
     const aside = "demo.replaced-20260101-000000";

@@ -50,12 +50,8 @@ export async function examineEnvironment(
     return { repo, env, folder, synced: null, bucket: null, findings, next: null };
   }
   const own = statePaths(envStateFolder(host, repo, env));
-  const paths = pathsInForce(own, config);
-  const unfinishedSetup = existsSync(own.setup) ? ["change of config and passphrase"] : [];
-  findings.push(
-    ...aboutConfig(context, about, config),
-    ...(await unfinished(about, paths, unfinishedSetup, attempt)),
-  );
+  const paths = (await attempt(() => pathsInForce(own, config))) ?? own;
+  findings.push(...aboutConfig(context, about, config), ...(await unfinished(about, own, paths, attempt)));
   const passphrase = await access.passphrase(repo, env);
   if (passphrase === null && access.problem() === null) {
     const problem = `${access.description} holds no passphrase for it`;
@@ -163,14 +159,16 @@ function aboutConfig({ host }: Context, about: string, { initProfile, singleWrit
   return findings;
 }
 
+/** `paths`: of the state in force, which may have been put aside. */
 async function unfinished(
   about: string,
+  own: StatePaths,
   paths: StatePaths,
-  setup: readonly string[],
   attempt: Attempt,
 ): Promise<Finding[]> {
   const env = about.slice(about.indexOf("/") + 1);
-  const found = [...setup];
+  const found: string[] = [];
+  if (existsSync(own.setup)) found.push("change of config and passphrase");
   const pending = await attempt(() => loadPending(paths));
   if (pending !== null) found.push(`${pending.operation} (version ${pending.timestamp})`);
   if (existsSync(paths.swap)) found.push("replacement of the vault folder");

@@ -134,8 +134,9 @@ export async function withEnvironment<T>(
 export async function settleSetup(context: Context, name: Names): Promise<SettledSetup | null> {
   if (!existsSync(statePaths(envStateFolder(context.host, name.repo, name.env)).setup)) return null;
   const { settleJournal } = await import("./setup-journal.ts");
+  const there = { ...context, flags: { ...context.flags, repo: name.repo } }; // whatever repository this folder is of
   return await settleJournal(context, name, () =>
-    withEnvironment(context, name.env, async (_, { passphrase }) => passphrase.source, { inSetup: true }),
+    withEnvironment(there, name.env, async (_, { passphrase }) => passphrase.source, { inSetup: true }),
   );
 }
 

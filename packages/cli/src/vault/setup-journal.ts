@@ -47,14 +47,13 @@ export function loadSetup(paths: StatePaths): SetupJournal | null {
 
 /** Where to look: a change that was cut short before it had changed the config has put aside what still holds. */
 export function pathsInForce(paths: StatePaths, config: EnvConfig): StatePaths {
-  const aside = asideOf(paths);
-  return aside !== null && isDeepStrictEqual(loadSetup(paths)?.config, config) ? aside : paths;
+  const setup = loadSetup(paths);
+  return setup !== null && isDeepStrictEqual(setup.config, config) ? (asideOf(paths, setup) ?? paths) : paths;
 }
 
-/** The state that has been put aside. */
-function asideOf(paths: StatePaths): StatePaths | null {
-  const name = loadSetup(paths)?.aside ?? null;
-  const folder = name === null ? null : join(dirname(paths.setup), name);
+/** The state that is put aside already; null: it is not, or stays. */
+function asideOf(paths: StatePaths, { aside }: SetupJournal): StatePaths | null {
+  const folder = aside === null ? null : join(dirname(paths.setup), aside);
   return folder !== null && existsSync(folder) ? statePaths(folder) : null;
 }
 
@@ -62,11 +61,10 @@ export function endSetup(paths: StatePaths): void {
   removePrivateFile(paths.setup);
 }
 
-export interface SettledSetup {
-  /** `published`: a take-over that was begun is done, perhaps only now; `passphraseIn`: where its passphrase is. */
-  readonly became: "undone" | "published";
-  readonly passphraseIn: string;
-}
+/** `published`: a take-over that was begun is done, perhaps only now; `passphraseIn`: where its passphrase is. */
+export type SettledSetup =
+  | { readonly became: "undone" }
+  | { readonly became: "published"; readonly passphraseIn: string };
 
 /**
  * What became of a change that an earlier process began. Null: there is none. Throws CONFLICT while that process is still
@@ -79,31 +77,34 @@ export async function settleJournal(
 ): Promise<SettledSetup | null> {
   const folder = envStateFolder(host, repo, env);
   const paths = statePaths(folder);
-  const moving = asideOf(paths)?.lock; // that process may be about to move its lock back to where we look for it
-  const asideLock = moving !== undefined && existsSync(moving) ? acquireLock(moving) : null;
-  ensurePrivateDir(folder);
-  const lock = acquireLock(paths.lock);
+  const begun = loadSetup(paths);
+  // That process may be just about to move its lock back to where we look for it.
+  const moving = begun && asideOf(paths, begun)?.lock;
+  const locks = moving && existsSync(moving) ? [acquireLock(moving)] : [];
   try {
+    ensurePrivateDir(folder);
+    locks.push(acquireLock(paths.lock));
     const setup = loadSetup(paths);
     if (setup === null) return null;
-    const passphraseIn = mayBePublished(paths, setup) ? await recover() : "";
     if (mayBePublished(paths, setup)) {
-      endSetup(paths);
-      return { became: "published", passphraseIn };
+      const passphraseIn = await recover();
+      if (mayBePublished(paths, setup)) {
+        endSetup(paths);
+        return { became: "published", passphraseIn };
+      }
     }
     await takeBack(host, { repo, env }, paths, setup);
     terminal.note(`a change of ${env}'s config and passphrase that was cut short was undone`);
-    return { became: "undone", passphraseIn: "" };
+    return { became: "undone" };
   } finally {
-    lock.release();
-    asideLock?.release();
+    for (const lock of locks) lock.release();
   }
 }
 
 /** Whether something may be in the bucket under the new key: it leaves its marks in the new state. */
-function mayBePublished(paths: StatePaths, { takeOver, aside }: SetupJournal): boolean {
-  if (!takeOver || (aside !== null && !existsSync(join(dirname(paths.setup), aside)))) return false;
-  return existsSync(paths.ledger) || loadPending(paths) !== null;
+function mayBePublished(paths: StatePaths, setup: SetupJournal): boolean {
+  const isNewState = setup.aside === null || asideOf(paths, setup) !== null;
+  return setup.takeOver && isNewState && (existsSync(paths.ledger) || loadPending(paths) !== null);
 }
 
 async function takeBack(
@@ -138,6 +139,7 @@ function parseSetup({ config, aside, key, takeOver }: Record<string, unknown>): 
     (key === "kept" || key === "replaced" || key === "made") &&
     typeof takeOver === "boolean";
   if (!sound) return null;
-  const before = config === null ? null : unpackEnvConfig(Buffer.from(config, "base64"));
-  return { config: before, aside, key, takeOver };
+  if (config === null) return { config, aside, key, takeOver };
+  const before = unpackEnvConfig(Buffer.from(config, "base64"));
+  return before && { config: before, aside, key, takeOver };
 }
